@@ -1,0 +1,94 @@
+"""The command line: a table of commands, each loaded only when it is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import NamedTuple
+
+import click
+
+from trailwatch.version import __version__
+
+
+class Entry(NamedTuple):
+    """Where a command lives, and what the list of commands says about it."""
+
+    module: str
+    help: str
+
+
+COMMANDS: dict[str, Entry] = {
+    "check": Entry(
+        "trailwatch.cli.check", "Read event history once, in every region, and tell what matters (also -c)."
+    ),
+    "watch": Entry("trailwatch.cli.watch", "The same as a service, one cycle a minute."),
+    "scan": Entry("trailwatch.cli.scan", "Run the rules over log files, folders or stdin."),
+    "status": Entry("trailwatch.cli.status", "Last good cycle, coverage, lag and outbox."),
+    "alerts": Entry("trailwatch.cli.alerts", "List, show, acknowledge and close alerts."),
+    "events": Entry("trailwatch.cli.events", "Look at events: live, in files or in the archive."),
+    "rejects": Entry("trailwatch.cli.rejects", "What could not be read, and why."),
+    "rules": Entry("trailwatch.cli.rules", "List, show, test and check rules."),
+    "config": Entry("trailwatch.cli.config", "Write, check and show the configuration."),
+    "lab": Entry("trailwatch.cli.lab", "A simulated AWS account to try everything on."),
+}
+ALIASES = {"-c": "check"}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 click's signature
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        command: click.Command = import_module(entry.module).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+class Invocation:
+    """What the options before the command say; every command gets it as `ctx.obj`."""
+
+    def __init__(self, *, config_path: str | None, debug: bool) -> None:
+        self.config_path = config_path
+        self.debug = debug
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="trailwatch")
+@click.option("--config", "config_path", type=click.Path(dir_okay=False), help="Configuration file to use.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def main(ctx: click.Context, config_path: str | None, debug: bool) -> None:
+    """Tell the owner of AWS accounts that an intruder is in, from CloudTrail."""
+    ctx.obj = Invocation(config_path=config_path, debug=debug)
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """The entry point: runs the command and leaves with its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = [ALIASES.get(word, word) if at == _command_at(words) else word for at, word in enumerate(words)]
+    try:
+        main.main(words, prog_name="trailwatch", standalone_mode=True)
+    except Exception as error:
+        from trailwatch.errors import TrailwatchError
+
+        if "--debug" in words or not isinstance(error, TrailwatchError):
+            raise
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def _command_at(words: list[str]) -> int:
+    """The place of the command among the words: the first that is no option of the group and no value of one."""
+    at = 0
+    while at < len(words) and words[at].startswith("-") and words[at] not in ALIASES:
+        at += 2 if words[at] == "--config" else 1
+    return at

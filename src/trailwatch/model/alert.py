@@ -1,0 +1,90 @@
+"""Alert: what a person handles. Deduplicated, durable, has a state."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from trailwatch.model.match import Match
+from trailwatch.model.rule import RuleInfo
+from trailwatch.model.severity import Severity
+
+
+class AlertState(enum.Enum):
+    OPEN = "open"
+    """Nobody has looked at it yet."""
+    ACKED = "acked"
+    """Somebody is on it."""
+    CLOSED = "closed"
+    """Done, with a verdict."""
+
+
+class Verdict(enum.Enum):
+    TRUE_POSITIVE = "true-positive"
+    """It was what the rule says, and unwanted."""
+    FALSE_POSITIVE = "false-positive"
+    """It was wanted, or not what the rule says."""
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """One event of an alert."""
+
+    event_id: str
+    time: int
+    event_name: str
+    event_source: str
+    account: str
+    region: str
+    source_ip: str
+    user_agent: str
+    error_code: str
+    reason: str
+    record: bytes
+    """The raw record as recorded; mask it with `trailwatch.model.secrets.masked` before showing it."""
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """All matches of one rule with the same dedup values in the same period."""
+
+    id: str
+    rule: RuleInfo
+    title: str
+    principal: str
+    actor: str
+    account: str
+    region: str
+    first_time: int
+    last_time: int
+    event_count: int
+    evidence: tuple[Evidence, ...]
+    """The first events, oldest first, at most `EVIDENCE_KEPT`."""
+    context: dict[str, str] = {}
+    state: AlertState = AlertState.OPEN
+    verdict: Verdict | None = None
+    note: str = ""
+    created: int = 0
+    """When it was stored, in seconds since 1970; 0 for one that never was."""
+
+    @property
+    def severity(self) -> Severity:
+        return self.rule.severity
+
+
+EVIDENCE_KEPT = 20
+
+
+def evidence_of(match: Match) -> Evidence:
+    return Evidence(
+        event_id=match.event_id,
+        time=match.time,
+        event_name=match.event_name,
+        event_source=match.event_source,
+        account=match.account,
+        region=match.region,
+        source_ip=match.source_ip,
+        user_agent=match.user_agent,
+        error_code=match.error_code,
+        reason=match.reason,
+        record=match.record,
+    )

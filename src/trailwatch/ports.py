@@ -1,0 +1,72 @@
+"""The doors: what comes in, what goes out, and what time it is. All on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from trailwatch.model.coverage import Interval, LookupKey
+from trailwatch.model.match import Reject
+from trailwatch.model.message import Message
+
+
+class CoverageGain(msgspec.Struct, frozen=True):
+    """What becomes covered when a delivery is committed."""
+
+    key: LookupKey
+    interval: Interval
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """One body of input after it was split into records; every record is still raw JSON text.
+
+    The pipeline commits its matches, rejects and `gains` in one transaction, and calls `ack` after it.
+    """
+
+    origin: str
+    records: Sequence[msgspec.Raw]
+    positions: Sequence[int]
+    """The number of each record within its origin: `range(len(records))` unless some were rejected."""
+    rejects: Sequence[Reject] = ()
+    left_out: tuple[tuple[str, int], ...] = ()
+    """What is no event and why, with counts, such as `(("insight", 3),)`."""
+    gains: tuple[CoverageGain, ...] = ()
+    archive: bool = False
+    """Whether its fresh records are appended to the archive before the commit."""
+    ack: Callable[[], None] | None = None
+
+
+class Source(Protocol):
+    """Where deliveries come from."""
+
+    def poll(self) -> Iterable[Delivery]:
+        """Deliveries one by one; the next one is asked for after the last was committed."""
+
+
+class Notifier(Protocol):
+    """Where messages go."""
+
+    name: str
+
+    def send(self, message: Message) -> str:
+        """What the receiver answered, for the log.
+
+        Raises:
+            NotifyError: it was not accepted; `permanent` when trying again cannot help.
+        """
+
+
+class Clock(Protocol):
+    """Time as an argument."""
+
+    def now(self) -> datetime:
+        """Aware, UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+
+    def sleep(self, seconds: float) -> None:
+        """Comes back after that time."""

@@ -1,0 +1,139 @@
+"""The state file: one SQLite database, opened, migrated and written to in transactions.
+
+Repositories (`alerts.py`, `outbox.py`, `coverage.py`, ...) each own some tables and take a `Database`. A write
+happens inside `transaction()`, so that whoever decides what belongs together also decides where it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Self
+
+from trailwatch.errors import StoreError
+
+BUSY_TIMEOUT_SECONDS = 10.0
+
+
+class Database:
+    """An open state file. Use as a context manager, or call `close`.
+
+    Args:
+        path: the file, made with mode 0600 where it is not there; `":memory:"` for a store that is forgotten.
+
+    Raises:
+        StoreError: it cannot be opened, is no trailwatch state file, or was written by a newer trailwatch.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = str(path)
+        try:
+            if self.path != ":memory:":
+                _make_private(Path(self.path))
+            self._connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
+            self._connection.row_factory = sqlite3.Row
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute("PRAGMA foreign_keys = ON")
+            self._migrate()
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(
+                self.path, f"cannot be opened as a state file: {error}", "check the path and its rights"
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All writes inside are kept together or not at all; inside another transaction it joins that one.
+
+        It takes the write lock at once (BEGIN IMMEDIATE), so that no write inside can fail half way for a lock.
+        """
+        if self._connection.in_transaction:
+            yield
+            return
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise StoreError(
+                self.path, f"cannot be locked for writing: {error}", "another process holds it"
+            ) from error
+        try:
+            yield
+        except BaseException:
+            # the first error is the one to see, also when the roll-back fails as well
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    def execute(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> sqlite3.Cursor:
+        return self._connection.execute(sql, values)
+
+    def executemany(self, sql: str, rows: Iterator[Sequence[Any]] | Sequence[Sequence[Any]]) -> sqlite3.Cursor:
+        return self._connection.executemany(sql, rows)
+
+    def one(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Row | None:
+        """The first row, or None."""
+        row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+        return row
+
+    def all(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        return self._connection.execute(sql, values).fetchall()
+
+    @property
+    def version(self) -> int:
+        """Number of the last migration that this file has."""
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+    def _migrate(self) -> None:
+        steps = migrations()
+        if self.version == len(steps):
+            return
+        if self.version > len(steps):
+            raise StoreError(
+                self.path,
+                f"has schema {self.version}, this trailwatch knows {len(steps)}",
+                "use the newer trailwatch that wrote it, or another path",
+            )
+        with self.transaction():
+            for number, sql in enumerate(steps[self.version :], start=self.version + 1):
+                for statement in _statements(sql):
+                    self._connection.execute(statement)
+                self._connection.execute(f"PRAGMA user_version = {number:d}")
+
+
+def migrations() -> list[str]:
+    """The text of every migration, in order; file `NNN_name.sql` is number NNN, without gaps."""
+    folder = resources.files("trailwatch.store") / "migrations"
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    return [f.read_text(encoding="utf-8") for f in files]
+
+
+def _statements(sql: str) -> Iterator[str]:
+    """Single statements, because `executescript` would commit the transaction that it runs in."""
+    pending = ""
+    for line in sql.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending
+            pending = ""
+    if pending.strip():
+        yield pending
+
+
+def _make_private(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600, exist_ok=True)
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o600)
