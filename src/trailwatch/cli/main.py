@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Mapping
 from importlib import import_module
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from trailwatch.version import __version__
+
+if TYPE_CHECKING:
+    from trailwatch.config.load import Loaded
+    from trailwatch.config.schema import Config
 
 
 class Entry(NamedTuple):
@@ -56,9 +62,20 @@ class LazyGroup(click.Group):
 class Invocation:
     """What the options before the command say; every command gets it as `ctx.obj`."""
 
-    def __init__(self, *, config_path: str | None, debug: bool) -> None:
+    def __init__(self, *, config_path: str | None, debug: bool, environment: Mapping[str, str]) -> None:
         self.config_path = config_path
         self.debug = debug
+        self.environment = environment
+
+    def load(self, flags: Mapping[str, Any] | None = None) -> Loaded:
+        """All settings with their origins; `flags` are dotted names that the command's own options set."""
+        from trailwatch.config.load import load
+
+        return load(self.config_path, self.environment, flags)
+
+    def config(self, flags: Mapping[str, Any] | None = None) -> Config:
+        """The settings alone."""
+        return self.load(flags).config
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -68,7 +85,7 @@ class Invocation:
 @click.pass_context
 def main(ctx: click.Context, config_path: str | None, debug: bool) -> None:
     """Tell the owner of AWS accounts that an intruder is in, from CloudTrail."""
-    ctx.obj = Invocation(config_path=config_path, debug=debug)
+    ctx.obj = Invocation(config_path=config_path, debug=debug, environment=os.environ)
 
 
 def run(arguments: list[str] | None = None) -> None:

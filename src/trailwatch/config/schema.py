@@ -6,9 +6,11 @@ seconds; sizes `64MiB` and read as bytes; secrets are never written here but nam
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
+
+from trailwatch.model.severity import Severity
 
 Seconds = Annotated[float, msgspec.Meta(description="duration", ge=0)]
 Bytes = Annotated[int, msgspec.Meta(description="size", ge=0)]
@@ -79,7 +81,7 @@ class RulesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Folders of rules of your own, besides the shipped ones."""
     shipped: bool = True
     """False leaves the shipped rules out."""
-    profile: str = "standard"
+    profile: Literal["core", "standard"] = "standard"
     """Which of the shipped rules: `core` or `standard`."""
     disabled: tuple[str, ...] = ()
     """Ids or slugs of rules that do not run."""
@@ -98,7 +100,7 @@ class Email(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="email"
     """The SMTP server."""
     port: int = 0
     """0 for 25, 587 or 465, whatever fits `security`."""
-    security: str = "plain"
+    security: Literal["plain", "starttls", "tls"] = "plain"
     """`plain`, `starttls` or `tls`."""
     user: str = ""
     """Login; empty for a relay without one."""
@@ -110,7 +112,7 @@ class Email(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="email"
     """Certificates to trust; empty for the system's."""
     timeout: Seconds = 20.0
     """For connecting and for each answer."""
-    min_severity: str = "medium"
+    min_severity: Severity = Severity.MEDIUM
     """Alerts below it are not sent here."""
 
 
@@ -119,7 +121,7 @@ class Console(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="cons
 
     name: str
     """How outputs call it."""
-    min_severity: str = "medium"
+    min_severity: Severity = Severity.MEDIUM
     """Alerts below it are not written here."""
 
 
