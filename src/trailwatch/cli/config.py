@@ -1,0 +1,92 @@
+"""`trailwatch config`: write a first configuration, check one, show every value with its origin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from trailwatch.cli.main import Invocation
+from trailwatch.errors import UsageError
+
+TEMPLATE = """\
+# trailwatch.toml: every setting is optional; `trailwatch config show` prints them all.
+
+[check]
+# lookback = "5m"                    # the newest stretch, read first in every cycle
+# regions = ["us-east-1"]            # default: every region that is enabled
+# plan_requests_per_region = 3       # look-ups for read-only calls that matter
+# heartbeat_url = "https://..."      # called after each good cycle: a dead cron is the worst silence
+
+# [[account]]                        # default: the ambient AWS credentials
+# name = "production"
+# role_arn = "arn:aws:iam::111122223333:role/trailwatch"
+
+# [[notify]]                         # default: the terminal, or cron's own mail
+# type = "email"
+# name = "on-call"
+# to = ["security@example.com"]
+# host = "localhost"
+# security = "plain"                 # or "starttls", "tls"
+# user = "trailwatch"
+# password_env = "SMTP_PASSWORD"     # secrets are named here, never written
+# min_severity = "medium"
+"""
+
+
+@click.group()
+def command() -> None:
+    """Write, check and show the configuration."""
+
+
+@command.command()
+@click.argument("path", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_obj
+def init(invocation: Invocation, path: Path | None) -> None:
+    """Write a commented configuration file to PATH, by default where trailwatch looks for it."""
+    from trailwatch.config.load import usual_places
+
+    target = path or usual_places(invocation.environment)[0]
+    if target.exists():
+        raise UsageError(str(target), "is there already", "edit it, or name another path")
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    target.write_text(TEMPLATE, encoding="utf-8")
+    click.echo(target)
+
+
+@command.command()
+@click.pass_obj
+def check(invocation: Invocation) -> None:
+    """Check the configuration and the rules it names; exit 2 and say what is wrong."""
+    from trailwatch import wiring
+
+    loaded = invocation.load()
+    config = loaded.config
+    wiring.routes_of(config)
+    wiring.zone_of(config)
+    notifiers = wiring.notifiers_of(config, invocation.environment, click.get_text_stream("stderr"))
+    rules = wiring.load_ruleset(config, invocation.environment)
+    errors = [problem for problem in rules.problems if problem.error]
+    for problem in errors:
+        click.echo(f"{problem.origin}: {problem.text}", err=True)
+    where = str(loaded.path) if loaded.path else "no configuration file, defaults"
+    accounts = len(config.account) or 1
+    click.echo(f"{where}: {len(rules.rules)} rules, {accounts} account(s), {len(notifiers)} notifier(s)")
+    if errors:
+        raise UsageError("rules", f"{len(errors)} cannot be loaded", "correct the lines above")
+
+
+@command.command()
+@click.pass_obj
+def show(invocation: Invocation) -> None:
+    """Print every setting with where its value came from; secrets are never part of it."""
+    import msgspec
+
+    loaded = invocation.load()
+    width = max(len(name) for name in loaded.settings)
+    for name, setting in loaded.settings.items():
+        value = msgspec.json.encode(setting.value).decode()
+        click.echo(f"{name:{width}}  {value:<24}  {setting.origin}")
+    for key in ("account", "notify"):
+        for number, item in enumerate(getattr(loaded.config, key), start=1):
+            click.echo(f"{key}[{number}]  {msgspec.json.encode(item).decode()}  {loaded.path}")
