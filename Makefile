@@ -12,12 +12,12 @@ help: ## list the targets
 setup: $(STAMP) ## make the virtual environment and install everything
 
 $(STAMP): pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/python || tools/make-venv $(PYTHON) $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $(STAMP)
 
 demo: setup ## catch an intruder in a simulated account
-	$(BIN)/python -m trailwatch.lab.demo
+	$(BIN)/python -m demo
 
 fmt: setup ## format the code
 	$(BIN)/ruff format .
