@@ -1,0 +1,1 @@
+"""Scenarios: attacks and ordinary work, as records or as real calls."""
