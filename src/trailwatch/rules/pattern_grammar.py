@@ -26,6 +26,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+
 from trailwatch.errors import RuleError
 from trailwatch.model.fieldpath import Segment, Wild, print_path
 from trailwatch.rules.predicate import Field, Not, Op, Or, Predicate, Value, all_of, any_of
