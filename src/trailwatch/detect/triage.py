@@ -21,15 +21,25 @@ def group(matches: Iterable[Match]) -> list[Alert]:
     return sorted(alerts, key=lambda alert: (alert.first_time, alert.id))
 
 
-def _by_time(match: Match) -> tuple[int, str]:
-    return match.time, match.event_id
+def events_of(matches: Iterable[Match]) -> dict[str, list[tuple[int, str, str]]]:
+    """Event time, account and id of every event of each alert, by alert id; an alert itself has its first ones."""
+    found: dict[str, dict[tuple[int, str, str], None]] = {}
+    for match in matches:
+        if match.rule.alerting:
+            found.setdefault(match.alert_id, {})[match.time, match.account, match.event_id] = None
+    return {alert_id: list(events) for alert_id, events in found.items()}
+
+
+def _by_time(match: Match) -> tuple[int, str, str]:
+    return match.time, match.event_id, match.account
 
 
 def _alert_of(matches: Sequence[Match]) -> Alert:
     first = matches[0]
     return Alert(
         id=first.alert_id,
-        rule=first.rule,
+        # a script may rate each event on its own, and the worst must not hide behind the first
+        rule=max(matches, key=lambda match: match.rule.severity).rule,
         title=first.title or first.rule.title,
         principal=first.principal,
         actor=first.actor,

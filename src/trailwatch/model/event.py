@@ -115,9 +115,9 @@ def parse_time(text: str, origin: str = "") -> datetime:
     """
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise DecodeError(origin, f"expected a time such as 2026-01-31T23:59:59Z, got {_short(text)}") from None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def _short(value: object) -> str:

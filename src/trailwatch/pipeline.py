@@ -1,0 +1,170 @@
+"""One delivery's way through: seen before? -> match -> archive -> one transaction -> acknowledge.
+
+A crash at any line loses nothing: what was not committed is delivered again, because its coverage was not gained and
+it was not acknowledged. The archive is written before the commit, so a crash between the two leaves records there
+that come once more; its readers count those as duplicates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from itertools import compress
+from typing import Any, Protocol
+
+import msgspec
+
+from trailwatch.detect.telling import messages_of
+from trailwatch.detect.triage import events_of, group
+from trailwatch.errors import DecodeError
+from trailwatch.model.event import Event
+from trailwatch.model.identity import synthetic_event_id
+from trailwatch.model.match import Found
+from trailwatch.model.message import Message
+from trailwatch.model.severity import Severity
+from trailwatch.ports import Clock, Delivery
+from trailwatch.store.seen import EventKey
+from trailwatch.store.store import Store
+
+SEEN_BEFORE = "seen before"
+
+
+class Evaluator(Protocol):
+    """Stage 1, such as `trailwatch.detect.engine.Engine`."""
+
+    def evaluate(self, delivery: Delivery) -> Found:
+        """Everything that the rules say about the delivery; a pure function."""
+
+
+class Keeper(Protocol):
+    """Where polled records are kept, such as `trailwatch.archive.Archive`."""
+
+    def append(self, account: str, region: str, records: Sequence[tuple[int, bytes]]) -> object:
+        """The records (event time, raw JSON) are on the disk when this comes back."""
+
+
+class _Polled(msgspec.Struct, frozen=True):
+    """One record that could be read, with what the seen ids and the archive ask of it."""
+
+    at: int
+    key: EventKey
+    region: str
+
+
+class Pipeline:
+    """What every delivery goes through, and what is told of it.
+
+    Args:
+        engine: stage 1.
+        store: where everything is kept.
+        archive: where polled records go; None keeps none.
+        clock: what time it is.
+        routes: for each notifier by name, the least severity that is sent there.
+    """
+
+    def __init__(
+        self,
+        engine: Evaluator,
+        store: Store,
+        archive: Keeper | None,
+        clock: Clock,
+        routes: Mapping[str, Severity],
+    ) -> None:
+        self._engine = engine
+        self._store = store
+        self._archive = archive
+        self._clock = clock
+        self._routes = routes
+
+    def process(self, delivery: Delivery) -> Found:
+        """What was found in the delivery, once it is committed and acknowledged.
+
+        Polled events (`delivery.archive`) that an earlier delivery brought are left out as "seen before".
+
+        Raises:
+            StoreError: the state file cannot be written; nothing of the delivery was kept.
+        """
+        polled = _polled(delivery) if delivery.archive else []
+        fresh = list(compress(polled, self._store.seen.fresh([one.key for one in polled])))
+        unseen = _without(delivery, {one.at for one in polled} - {one.at for one in fresh})
+        found = self._engine.evaluate(unseen)
+        skipped = len(delivery.records) - len(unseen.records)
+        if skipped:
+            found.tally.records += skipped
+            found.tally.left_out[SEEN_BEFORE] += skipped
+        self._keep(delivery, fresh)
+        self._commit(delivery, found, fresh)
+        if delivery.ack is not None:
+            delivery.ack()
+        return found
+
+    def announce(self, now: int) -> list[Message]:
+        """Puts all that was not told yet into the outbox; what comes back has every alert, by principal.
+
+        A notifier gets only the alerts that reach its least severity. After a crash the next cycle tells
+        what was left untold.
+
+        Args:
+            now: seconds since 1970.
+        """
+        by_level: dict[Severity, list[str]] = {}
+        for name, level in self._routes.items():
+            by_level.setdefault(level, []).append(name)
+        with self._store.transaction():
+            alerts = self._store.alerts.untold()
+            for level, names in sorted(by_level.items()):
+                for message in messages_of([alert for alert in alerts if alert.severity >= level], now):
+                    self._store.outbox.add(message, names, now)
+            self._store.alerts.mark_told([alert.id for alert in alerts], now)
+        return messages_of(alerts, now)
+
+    def _keep(self, delivery: Delivery, fresh: Sequence[_Polled]) -> None:
+        if self._archive is None:
+            return
+        by_place: dict[tuple[str, str], list[tuple[int, bytes]]] = {}
+        for one in {one.key: one for one in fresh}.values():
+            account, time, _ = one.key
+            by_place.setdefault((account, one.region), []).append((time, bytes(delivery.records[one.at])))
+        for (account, region), records in sorted(by_place.items()):
+            self._archive.append(account, region, records)
+
+    def _commit(self, delivery: Delivery, found: Found, fresh: Sequence[_Polled]) -> None:
+        now = int(self._clock.now().timestamp())
+        with self._store.transaction():
+            self._store.seen.add([one.key for one in fresh])
+            self._store.alerts.merge(group(found.matches), now, events_of(found.matches))
+            self._store.rejects.add(found.rejects, now)
+            self._store.rejects.add_failures(found.failures, now)
+            self._store.coverage.add(delivery.gains)
+
+
+def _polled(delivery: Delivery) -> list[_Polled]:
+    """The records that are events; what is none is left to the engine, which says why."""
+    found = []
+    for at, raw in enumerate(delivery.records):
+        body = bytes(raw)
+        try:
+            event = Event(_record_of(body), delivery.origin, delivery.positions[at])
+        except DecodeError:
+            continue
+        key = (event.account, int(event.time.timestamp()), event.event_id or synthetic_event_id(body))
+        found.append(_Polled(at, key, event.region))
+    return found
+
+
+def _record_of(body: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        raise DecodeError("", f"no JSON object: {error}") from error
+
+
+def _without(delivery: Delivery, places: Collection[int]) -> Delivery:
+    """The delivery without the records at these places."""
+    if not places:
+        return delivery
+    kept = [at for at in range(len(delivery.records)) if at not in places]
+    return msgspec.structs.replace(
+        delivery,
+        records=[delivery.records[at] for at in kept],
+        positions=[delivery.positions[at] for at in kept],
+    )

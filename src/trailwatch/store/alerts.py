@@ -1,0 +1,327 @@
+"""Alerts at rest: merged by id, handled by people, told once.
+
+What is stored of an alert is a pure function of the set of its events: the order in which they come, how they are
+split over deliveries and how often they come change nothing.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from trailwatch.model.alert import EVIDENCE_KEPT, Alert, AlertState, Evidence, Verdict
+from trailwatch.model.rule import Dedup, RuleInfo
+from trailwatch.model.severity import Severity
+from trailwatch.store.database import Database
+from trailwatch.store.text import RECORD_KEPT, storable, storable_id
+
+EventAt = tuple[int, str, str]
+"""Event time, account, event id of one event of an alert."""
+
+
+class AlertFilter(msgspec.Struct, frozen=True):
+    """Which alerts to list; what is not set does not filter."""
+
+    states: tuple[AlertState, ...] = ()
+    min_severity: Severity = Severity.INFORMATIONAL
+    since: int = 0
+    """Last event not before this, in seconds since 1970."""
+    account: str = ""
+    rule: str = ""
+    """Id or slug."""
+    limit: int = 100
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What a person did with an alert."""
+
+    at: int
+    state: AlertState
+    verdict: Verdict | None
+    note: str
+
+
+class Alerts:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def merge(
+        self, alerts: Sequence[Alert], now: int, events: Mapping[str, Sequence[EventAt]] | None = None
+    ) -> list[Alert]:
+        """Keeps the alerts; one that is known grows. What comes back are those that were not known, as stored.
+
+        An alert that grows more severe than it was is untold again.
+
+        Args:
+            alerts: with their first evidence, oldest first.
+            now: seconds since 1970.
+            events: every event of each alert by alert id, for alerts with more events than evidence.
+        """
+        opened = []
+        with self._db.transaction():
+            for alert in alerts:
+                members = (events or {}).get(alert.id) or [(e.time, e.account, e.event_id) for e in alert.evidence]
+                if self._merge_one(alert, now, members):
+                    opened.append(alert.id)
+            return [self._stored(alert_id) for alert_id in opened]
+
+    def get(self, alert_id: str) -> Alert | None:
+        """The alert with exactly this id."""
+        row = self._db.one("SELECT * FROM alerts WHERE id = ?", (alert_id,))
+        return None if row is None else self._alert(row)
+
+    def find(self, prefix: str, limit: int = 10) -> list[Alert]:
+        """Alerts whose id begins so, by id; at most `limit`."""
+        rows = self._db.all(
+            "SELECT * FROM alerts WHERE substr(id, 1, ?) = ? ORDER BY id LIMIT ?",
+            (len(prefix), storable(prefix), limit),
+        )
+        return [self._alert(row) for row in rows]
+
+    def search(self, wanted: AlertFilter) -> list[Alert]:
+        """The latest alerts that pass the filter, oldest first."""
+        severities = [s.value for s in Severity if s >= wanted.min_severity]
+        states = [s.value for s in wanted.states or AlertState]
+        rows = self._db.all(
+            f"""
+            SELECT * FROM alerts
+            WHERE severity IN ({_marks(severities)}) AND state IN ({_marks(states)}) AND last_time >= ?
+              AND ? IN ('', account) AND ? IN ('', rule_id, slug)
+            ORDER BY last_time DESC, id DESC LIMIT ?
+            """,  # noqa: S608 only question marks are put in
+            (*severities, *states, wanted.since, storable(wanted.account), storable(wanted.rule), wanted.limit),
+        )
+        return [self._alert(row) for row in reversed(rows)]
+
+    def counts(self) -> dict[AlertState, int]:
+        """How many alerts are in each state."""
+        rows = self._db.all("SELECT state, count(*) FROM alerts GROUP BY state")
+        found = {AlertState(row[0]): int(row[1]) for row in rows}
+        return {state: found.get(state, 0) for state in AlertState}
+
+    def untold(self) -> list[Alert]:
+        """Alerts that are still to be told, by principal, then oldest first; closed ones need no telling."""
+        rows = self._db.all(
+            """
+            SELECT * FROM alerts WHERE told IS NULL AND state <> 'closed' ORDER BY principal, first_time, id
+            """
+        )
+        return [self._alert(row) for row in rows]
+
+    def mark_told(self, ids: Iterable[str], now: int) -> None:
+        """They are in the outbox, or reach no notifier."""
+        with self._db.transaction():
+            self._db.executemany("UPDATE alerts SET told = ? WHERE id = ?", [(now, alert_id) for alert_id in ids])
+
+    def handle(self, alert_id: str, state: AlertState, verdict: Verdict | None, note: str, now: int) -> Alert | None:
+        """Sets state, verdict and note, and adds to the history; the alert as it is now, or None for no such id."""
+        with self._db.transaction():
+            found = self._db.execute(
+                "UPDATE alerts SET state = ?, verdict = ?, note = ?, changed = ? WHERE id = ?",
+                (state.value, verdict.value if verdict else None, storable(note), now, alert_id),
+            )
+            if not found.rowcount:
+                return None
+            self._db.execute(
+                "INSERT INTO alert_history (alert_id, at, state, verdict, note) VALUES (?, ?, ?, ?, ?)",
+                (alert_id, now, state.value, verdict.value if verdict else None, storable(note)),
+            )
+            return self._stored(alert_id)
+
+    def history(self, alert_id: str) -> list[Change]:
+        """What people did with it, oldest first."""
+        rows = self._db.all("SELECT * FROM alert_history WHERE alert_id = ? ORDER BY id", (alert_id,))
+        return [
+            Change(
+                row["at"],
+                AlertState(row["state"]),
+                Verdict(row["verdict"]) if row["verdict"] else None,
+                row["note"],
+            )
+            for row in rows
+        ]
+
+    def prune(self, before: int) -> int:
+        """Forgets alerts that neither grew nor were handled since `before`, with all that hangs on them; how many.
+
+        It goes by when they were stored, not by event time: catching up reads old events, and an alert that was
+        forgotten would be told again.
+        """
+        with self._db.transaction():
+            return self._db.execute(
+                "DELETE FROM alerts WHERE changed < ? AND (told IS NOT NULL OR state = 'closed')", (before,)
+            ).rowcount
+
+    def _merge_one(self, alert: Alert, now: int, members: Sequence[EventAt]) -> bool:
+        known = self._db.one("SELECT severity FROM alerts WHERE id = ?", (alert.id,))
+        if known is None:
+            self._insert(alert, now)
+        before = self._first(alert.id)
+        added = self._db.executemany(
+            "INSERT OR IGNORE INTO alert_events (alert_id, time, account, event_id) VALUES (?, ?, ?, ?)",
+            [(alert.id, time, storable_id(account), storable_id(event_id)) for time, account, event_id in members],
+        ).rowcount
+        if not added:
+            return known is None
+        self._add_evidence(alert)
+        if self._first(alert.id) != before:
+            self._set_head(alert)
+        times = [member[0] for member in members]
+        self._db.execute(
+            """
+            UPDATE alerts SET changed = ?, event_count = event_count + ?,
+                first_time = min(first_time, ?), last_time = max(last_time, ?)
+            WHERE id = ?
+            """,
+            (now, added, min(times), max(times), alert.id),
+        )
+        if known is not None and alert.severity > Severity(known["severity"]):
+            self._db.execute(
+                "UPDATE alerts SET severity = ?, rule = ?, told = NULL WHERE id = ?",
+                (alert.severity.value, _text_of(alert.rule), alert.id),
+            )
+        return known is None
+
+    def _insert(self, alert: Alert, now: int) -> None:
+        self._db.execute(
+            """
+            INSERT INTO alerts (id, rule_id, slug, severity, rule, title, principal, actor, account, region,
+                first_time, last_time, event_count, context, state, note, created, changed)
+            VALUES (?, ?, ?, ?, ?, '', '', '', '', '', ?, ?, 0, '{}', 'open', '', ?, ?)
+            """,
+            (
+                alert.id,
+                storable(alert.rule.id),
+                storable(alert.rule.slug),
+                alert.severity.value,
+                _text_of(alert.rule),
+                alert.first_time,
+                alert.last_time,
+                now,
+                now,
+            ),
+        )
+
+    def _set_head(self, alert: Alert) -> None:
+        """What the alert says of its first event."""
+        context = {storable(k, 200): storable(v, 2000) for k, v in sorted(alert.context.items())[:50]}
+        self._db.execute(
+            """
+            UPDATE alerts SET title = ?, principal = ?, actor = ?, account = ?, region = ?, context = ?
+            WHERE id = ?
+            """,
+            (
+                storable(alert.title, 1000),
+                storable(alert.principal, 2048),
+                storable(alert.actor, 4096),
+                storable(alert.account, 64),
+                storable(alert.region, 64),
+                msgspec.json.encode(context).decode(),
+                alert.id,
+            ),
+        )
+
+    def _first(self, alert_id: str) -> tuple[int, str, str] | None:
+        row = self._db.one(
+            """
+            SELECT time, event_id, account FROM alert_evidence WHERE alert_id = ?
+            ORDER BY time, event_id, account LIMIT 1
+            """,
+            (alert_id,),
+        )
+        return None if row is None else (row["time"], row["event_id"], row["account"])
+
+    def _add_evidence(self, alert: Alert) -> None:
+        self._db.executemany(
+            "INSERT OR IGNORE INTO alert_evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(alert.id, *_evidence_row(evidence)) for evidence in alert.evidence],
+        )
+        self._db.execute(
+            """
+            DELETE FROM alert_evidence WHERE alert_id = ?1 AND rowid NOT IN (
+                SELECT rowid FROM alert_evidence WHERE alert_id = ?1 ORDER BY time, event_id, account LIMIT ?2)
+            """,
+            (alert.id, EVIDENCE_KEPT),
+        )
+
+    def _stored(self, alert_id: str) -> Alert:
+        row = self._db.one("SELECT * FROM alerts WHERE id = ?", (alert_id,))
+        if row is None:
+            raise KeyError(alert_id)
+        return self._alert(row)
+
+    def _alert(self, row: sqlite3.Row) -> Alert:
+        evidence = self._db.all(
+            "SELECT * FROM alert_evidence WHERE alert_id = ? ORDER BY time, event_id, account", (row["id"],)
+        )
+        return Alert(
+            id=row["id"],
+            rule=msgspec.json.decode(row["rule"], type=RuleInfo),
+            title=row["title"],
+            principal=row["principal"],
+            actor=row["actor"],
+            account=row["account"],
+            region=row["region"],
+            first_time=row["first_time"],
+            last_time=row["last_time"],
+            event_count=row["event_count"],
+            evidence=tuple(_evidence(found) for found in evidence),
+            context=msgspec.json.decode(row["context"], type=dict[str, str]),
+            state=AlertState(row["state"]),
+            verdict=Verdict(row["verdict"]) if row["verdict"] else None,
+            note=row["note"],
+            created=row["created"],
+        )
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _text_of(rule: RuleInfo) -> str:
+    try:
+        return msgspec.json.encode(rule).decode()
+    except UnicodeEncodeError:
+        plain = RuleInfo(
+            id=storable(rule.id),
+            slug=storable(rule.slug),
+            title=storable(rule.title),
+            severity=rule.severity,
+            origin=storable(rule.origin),
+            dedup=Dedup(period_seconds=rule.dedup.period_seconds),
+        )
+        return msgspec.json.encode(plain).decode()
+
+
+def _evidence_row(evidence: Evidence) -> tuple[int | str | bytes, ...]:
+    return (
+        evidence.time,
+        storable_id(evidence.event_id),
+        storable_id(evidence.account),
+        storable(evidence.event_name),
+        storable(evidence.event_source),
+        storable(evidence.region),
+        storable(evidence.source_ip),
+        storable(evidence.user_agent),
+        storable(evidence.error_code),
+        storable(evidence.reason),
+        evidence.record[:RECORD_KEPT],
+    )
+
+
+def _evidence(row: sqlite3.Row) -> Evidence:
+    return Evidence(
+        event_id=row["event_id"],
+        time=row["time"],
+        event_name=row["event_name"],
+        event_source=row["event_source"],
+        account=row["account"],
+        region=row["region"],
+        source_ip=row["source_ip"],
+        user_agent=row["user_agent"],
+        error_code=row["error_code"],
+        reason=row["reason"],
+        record=row["record"],
+    )

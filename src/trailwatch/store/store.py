@@ -1,0 +1,74 @@
+"""The store: one state file, and everything that knows its own tables in it."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Self
+
+import msgspec
+
+from trailwatch.store.alerts import Alerts
+from trailwatch.store.coverage import Coverage
+from trailwatch.store.cycles import Cycles
+from trailwatch.store.database import Database
+from trailwatch.store.outbox import Outbox
+from trailwatch.store.pace import Pace
+from trailwatch.store.regions import Regions
+from trailwatch.store.rejects import Rejects
+from trailwatch.store.seen import SeenEvents
+
+DAY = 86400
+
+
+class Retention(msgspec.Struct, frozen=True):
+    """How long rows are kept, in seconds."""
+
+    seen: int = 2 * DAY
+    """By event time; at least as far as the sweep reads back."""
+    alerts: int = 400 * DAY
+    """Since they last grew or were handled; longer than the 90 days that can be read again."""
+    messages: int = 90 * DAY
+    rejects: int = 30 * DAY
+
+
+RETENTION = Retention()
+
+
+class Store:
+    """All state over one database; closing it closes the database.
+
+    A write that belongs together with others happens inside `transaction()`.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.alerts = Alerts(database)
+        self.outbox = Outbox(database)
+        self.seen = SeenEvents(database)
+        self.rejects = Rejects(database)
+        self.coverage = Coverage(database)
+        self.pace = Pace(database)
+        self.cycles = Cycles(database)
+        self.regions = Regions(database)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.database.close()
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All writes inside are kept together or not at all."""
+        return self.database.transaction()
+
+    def prune(self, now: int, retention: Retention = RETENTION) -> int:
+        """Forgets what is past its time; called at the end of a cycle. How many rows left."""
+        return (
+            self.seen.prune(now - retention.seen)
+            + self.alerts.prune(now - retention.alerts)
+            + self.outbox.prune(now - retention.messages)
+            + self.rejects.prune(now - retention.rejects)
+        )
