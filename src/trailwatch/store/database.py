@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
@@ -35,10 +36,13 @@ class Database:
                 _make_private(Path(self.path))
             self._connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
             self._connection.row_factory = sqlite3.Row
-            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._use_wal()
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA foreign_keys = ON")
             self._migrate()
+        except StoreError:
+            self._connection.close()
+            raise
         except (sqlite3.Error, OSError) as error:
             raise StoreError(
                 self.path, f"cannot be opened as a state file: {error}", "check the path and its rights"
@@ -75,26 +79,70 @@ class Database:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
+        self._commit()
 
     def execute(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> sqlite3.Cursor:
-        return self._connection.execute(sql, values)
+        """The statement's cursor.
+
+        Raises:
+            StoreError: the file cannot be read or written; likewise from the next three.
+        """
+        try:
+            return self._connection.execute(sql, values)
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
 
     def executemany(self, sql: str, rows: Iterator[Sequence[Any]] | Sequence[Sequence[Any]]) -> sqlite3.Cursor:
-        return self._connection.executemany(sql, rows)
+        try:
+            return self._connection.executemany(sql, rows)
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
 
     def one(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Row | None:
         """The first row, or None."""
-        row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+        try:
+            row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
         return row
 
     def all(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        return self._connection.execute(sql, values).fetchall()
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
 
     @property
     def version(self) -> int:
         """Number of the last migration that this file has."""
         return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+    def _use_wal(self) -> None:
+        """Turns write-ahead logging on; SQLite waits for no lock here, so of two first runs one would fail."""
+        deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
+
+    def _commit(self) -> None:
+        try:
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: sqlite3.Error) -> StoreError:
+        return StoreError(
+            self.path, f"cannot be read or written: {error}", "check the space on the disk and the file's rights"
+        )
 
     def _migrate(self) -> None:
         steps = migrations()
