@@ -13,11 +13,17 @@ from trailwatch.model.message import Message
 from trailwatch.model.principal import Principal, principal_of
 from trailwatch.notify.plain import Masking, inert, read_record
 
-ALERTS_IN_FULL = 10
+ALERTS_IN_FULL = 6
 """Further alerts of a message get one line each, so that a flood stays readable."""
+EVENTS_AMONG_MANY = 5
+"""Events shown of each alert where a message has several; a single alert shows all that it kept."""
 VALUES_SHOWN = 5
 """Distinct addresses, regions, sessions, ... in one line; the rest is counted."""
 PRINCIPAL_LIMIT = 120
+SHOWN_ANYWAY = frozenset(
+    {"eventName", "eventSource", "awsRegion", "sourceIPAddress", "userAgent", "errorCode", "recipientAccountId"}
+)
+"""Fields that every alert shows, so that a rule that names them says nothing twice."""
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -120,7 +126,9 @@ def view_of(message: Message, zone: tzinfo | None) -> MessageView:
     # one masking for the whole message: a secret of one event must not show through the text of another
     show = Masking(records.values())
     first = alerts[0] if alerts else None
-    people = [principal_of(records[id(e)]) for alert in alerts for e in alert.evidence]
+    # a record that cannot be read says nothing about anybody
+    people = [principal_of(records[id(e)]) for alert in alerts for e in alert.evidence if records[id(e)]]
+    several_callers = len({str(person) for person in people}) > 1
     return MessageView(
         severity=message.severity.value,
         title=show(first.title, 160) if first else inert(message.headline, 160),
@@ -129,7 +137,10 @@ def view_of(message: Message, zone: tzinfo | None) -> MessageView:
         headline=inert(message.headline, 300),
         body=inert(message.body, 20_000, lines=True),
         identity=_identity(people, show),
-        alerts=tuple(_alert_view(alert, records, show, zone) for alert in alerts[:ALERTS_IN_FULL]),
+        alerts=tuple(
+            _alert_view(alert, records, show, zone, several_callers=several_callers, alone=len(alerts) == 1)
+            for alert in alerts[:ALERTS_IN_FULL]
+        ),
         folded=tuple(
             AlertLine(inert(a.id), a.severity.value, show(a.title, 160), moment(a.first_time, zone))
             for a in alerts[ALERTS_IN_FULL:]
@@ -180,20 +191,27 @@ def _facts(found: Iterable[tuple[str, Iterable[str]]], show: Masking) -> Iterabl
 
 
 def _alert_view(
-    alert: Alert, records: Mapping[int, Mapping[str, Any]], show: Masking, zone: tzinfo | None
+    alert: Alert,
+    records: Mapping[int, Mapping[str, Any]],
+    show: Masking,
+    zone: tzinfo | None,
+    *,
+    several_callers: bool,
+    alone: bool,
 ) -> AlertView:
     rule = alert.rule
+    shown = alert.evidence if alone else alert.evidence[:EVENTS_AMONG_MANY]
     return AlertView(
         id=inert(alert.id),
         severity=alert.severity.value,
         title=show(alert.title, 160),
-        facts=tuple(_alert_facts(alert, records, show, zone)),
+        facts=tuple(_alert_facts(alert, records, show, zone, several_callers=several_callers)),
         why=show(rule.description, 2000),
         steps=tuple(show(step, 600) for step in rule.triage),
         respond=inert(rule.respond),
         commands=(f"trailwatch alerts show {inert(alert.id)}", f"trailwatch alerts ack {inert(alert.id)}"),
-        events=tuple(_row(e, records[id(e)], show, zone) for e in alert.evidence),
-        more_events=max(0, alert.event_count - len(alert.evidence)),
+        events=tuple(_row(e, records[id(e)], show, zone) for e in shown),
+        more_events=max(0, alert.event_count - len(shown)),
         rule=RuleView(
             id=inert(rule.id),
             slug=inert(rule.slug),
@@ -209,19 +227,25 @@ def _alert_view(
 
 
 def _alert_facts(
-    alert: Alert, records: Mapping[int, Mapping[str, Any]], show: Masking, zone: tzinfo | None
+    alert: Alert,
+    records: Mapping[int, Mapping[str, Any]],
+    show: Masking,
+    zone: tzinfo | None,
+    *,
+    several_callers: bool,
 ) -> Iterable[Fact]:
     evidence = alert.evidence
-    who = [str(principal_of(records[id(e)])) for e in evidence]
-    yield from _facts([("Who", who or [alert.principal])], show)
+    if several_callers:
+        yield from _facts([("Who", [str(principal_of(records[id(e)])) for e in evidence if records[id(e)]])], show)
     if alert.actor not in ("", alert.principal):
         yield Fact("Began with", show(alert.actor))
-    times = f"{alert.event_count} event{'s' if alert.event_count != 1 else ''}"
     names = list(dict.fromkeys(f"{e.event_name} ({e.event_source})" for e in evidence))
-    yield from _facts([("What", names)], show)
-    yield Fact("When", f"{moment(alert.first_time, zone)}")
-    if alert.event_count > 1:
-        yield Fact("Last", f"{moment(alert.last_time, zone)}, {times}")
+    for fact in _facts([("What", names)], show):
+        count = f", {alert.event_count} events" if alert.event_count > 1 else ""
+        yield Fact(fact.label, fact.value + count)
+    yield Fact("When", str(moment(alert.first_time, zone)))
+    if alert.last_time != alert.first_time:
+        yield Fact("Last", str(moment(alert.last_time, zone)))
     yield from _facts(
         [
             ("From", [e.source_ip for e in evidence]),
@@ -234,9 +258,17 @@ def _alert_facts(
     )
     if evidence:
         record = records[id(evidence[0])]
-        yield from _facts([(inert(path, 80), show.values(record, path)) for path in alert.rule.fields], show)
+        paths = [path for path in alert.rule.fields if path not in SHOWN_ANYWAY]
+        yield from _facts([(_label(path), show.values(record, path)) for path in paths], show)
     for label, value in alert.context.items():
         yield Fact(inert(label, 80), show(value))
+
+
+def _label(path: str) -> str:
+    """A field path as a label that can wrap: `Request userName` for `requestParameters.userName`."""
+    start, _, rest = path.partition(".")
+    word = {"requestParameters": "Request", "responseElements": "Answer"}.get(start)
+    return inert(f"{word} {rest}" if word and rest else path, 80)
 
 
 def _row(evidence: Evidence, record: Mapping[str, Any], show: Masking, zone: tzinfo | None) -> EventRow:

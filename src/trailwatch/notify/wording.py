@@ -20,11 +20,13 @@ SUBJECT_LIMIT = 140
 def subject(message: Message) -> str:
     """One line to find it by: `[trailwatch] CRITICAL Trail logging stopped - user mallory in 123456789012 (+3)`."""
     view = view_of(message, None)
-    if not view.alerts:
-        return f"[trailwatch] {view.title}"
-    extra = f" (+{view.extra})" if view.extra else ""
-    start = f"[trailwatch] {view.severity.upper()} {_cut(view.title, 70)} - "
-    return start + _cut(view.who, SUBJECT_LIMIT - len(start) - len(extra)) + extra
+    line = f"[trailwatch] {view.title}"
+    if view.alerts:
+        extra = f" (+{view.extra})" if view.extra else ""
+        start = f"[trailwatch] {view.severity.upper()} {_cut(view.title, 70)} - "
+        line = start + _cut(view.who, SUBJECT_LIMIT - len(start) - len(extra)) + extra
+    # a mail reader would decode an encoded word that an intruder chose as a name
+    return line.replace("=?", "= ?")
 
 
 def as_text(message: Message, zone: tzinfo | None) -> str:
