@@ -30,6 +30,13 @@ class Script(msgspec.Struct, frozen=True):
     context: Callable[[Event], Mapping[str, str]] | None = None
 
 
+class FirstSeen(msgspec.Struct, frozen=True):
+    """A rule that speaks only when a combination of values was not seen before."""
+
+    fields: tuple[str, ...]
+    history_seconds: int
+
+
 class Rule(msgspec.Struct, frozen=True):
     """One rule over single events; `script` runs only where `condition` holds."""
 
@@ -37,6 +44,60 @@ class Rule(msgspec.Struct, frozen=True):
     condition: Predicate
     script: Script | None = None
     examples: tuple[Example, ...] = ()
+    name: str = ""
+    """What correlations may call it besides its id."""
+    first_seen: FirstSeen | None = None
+
+
+class CorrelationLimit(msgspec.Struct, frozen=True):
+    """`gte: 10`, on a field where the type counts or sums one."""
+
+    op: str
+    """lt, lte, gt, gte, eq or neq."""
+    value: int | float
+    fields: tuple[str, ...] = ()
+    percentile: int = 50
+
+
+class RuleTerm(msgspec.Struct, frozen=True, tag="rule"):
+    """A rule by its id, as an operand of a boolean temporal condition."""
+
+    rule: str
+
+
+class NotTerm(msgspec.Struct, frozen=True, tag="not"):
+    item: Term
+
+
+class AndTerm(msgspec.Struct, frozen=True, tag="and"):
+    items: tuple[Term, ...]
+
+
+class OrTerm(msgspec.Struct, frozen=True, tag="or"):
+    items: tuple[Term, ...]
+
+
+Term = RuleTerm | NotTerm | AndTerm | OrTerm
+
+
+class Correlation(msgspec.Struct, frozen=True):
+    """A rule over the matches of other rules within a time span."""
+
+    info: RuleInfo
+    type: str
+    """event_count, value_count, temporal, temporal_ordered, value_sum, value_avg, value_percentile, value_median."""
+    rules: tuple[str, ...]
+    """Ids of the rules and correlations it reads, in the author's order."""
+    timespan_seconds: int
+    group_by: tuple[str, ...] = ()
+    limit: CorrelationLimit | None = None
+    expression: Term | None = None
+    """The boolean condition of a temporal one."""
+    aliases: dict[str, dict[str, str]] = {}
+    """For each name in `group_by` that is an alias: rule id to field path."""
+    generate: bool = False
+    """Whether the rules it reads alert by themselves as well."""
+    name: str = ""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -53,6 +114,9 @@ class RuleSet(msgspec.Struct):
     """What a folder of rules gave."""
 
     rules: tuple[Rule, ...] = ()
+    correlations: tuple[Correlation, ...] = ()
+    first_seen: tuple[Rule, ...] = ()
+    """Rules that need a memory of what was seen; the engine of single events leaves them out."""
     problems: tuple[Problem, ...] = ()
     skipped: dict[str, int] = {}
     """Files and documents that are no rules for CloudTrail, by reason."""

@@ -1,0 +1,212 @@
+"""IAM policy documents as they stand in records: identity, resource and trust policies.
+
+The same document comes as an object, as JSON text, or as URL-encoded JSON text, under a name that each service
+chose for itself. What cannot be read as a policy is no policy: nothing here raises.
+
+Sources: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html and, for what counts as
+public, https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+
+DOCUMENT_NAMES = frozenset(
+    {
+        "policydocument",
+        "assumerolepolicydocument",
+        "bucketpolicy",
+        "policy",
+        "policytext",
+        "policyinjson",
+        "attributevalue",
+        "resourcepolicy",
+        "accesspolicies",
+        "accesspolicy",
+        "repositorypolicytext",
+        "registrypolicytext",
+        "vaultpolicy",
+        "filesystempolicy",
+        "secretpolicy",
+        "keypolicy",
+        "domainpolicy",
+        "content",
+    }
+)
+"""Lower-cased names of request parameters that hold a policy document."""
+
+_DEPTH = 4
+_LONGEST = 262_144
+_ACCOUNT = re.compile(r"(?:arn:[a-z-]+:(?:iam|sts)::)?([0-9]{12})(?::.*)?")
+_NARROWING_KEYS = frozenset(
+    {
+        "aws:principalaccount",
+        "aws:principalarn",
+        "aws:principalorgid",
+        "aws:principalorgpaths",
+        "aws:principalservicename",
+        "aws:sourceaccount",
+        "aws:sourceowner",
+        "aws:sourcearn",
+        "aws:sourceip",
+        "aws:sourceorgid",
+        "aws:sourceorgpaths",
+        "aws:sourcevpc",
+        "aws:sourcevpce",
+        "aws:userid",
+        "aws:vpcsourceip",
+        "kms:calleraccount",
+        "s3:dataaccesspointaccount",
+        "s3:dataaccesspointarn",
+    }
+)
+_NARROWING_OPERATORS = frozenset(
+    {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike", "ipaddress"}
+)
+_EVERYWHERE = frozenset({"*", "0.0.0.0/0", "::/0"})
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """One statement of a policy document, every member a tuple of texts."""
+
+    allows: bool
+    principals: tuple[str, ...]
+    """AWS principals: `*`, account ids and ARNs; services and federations are left out."""
+    has_principal: bool
+    all_but: bool
+    """The principals are those that are left out (`NotPrincipal`)."""
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    narrowed: bool
+    """A condition limits who may use it."""
+
+    @property
+    def public(self) -> bool:
+        """Whether it lets everybody in."""
+        return self.allows and not self.narrowed and (self.all_but or "*" in self.principals)
+
+    @property
+    def admin(self) -> bool:
+        """Whether it allows every action on every resource, to whom it is attached."""
+        return (
+            self.allows
+            and not self.has_principal
+            and any(action in {"*", "*:*"} for action in self.actions)
+            and "*" in self.resources
+        )
+
+    def accounts(self) -> Iterator[str]:
+        """The 12-digit accounts among the principals it allows."""
+        if self.allows and not self.all_but:
+            for principal in self.principals:
+                found = _ACCOUNT.fullmatch(principal)
+                if found:
+                    yield found.group(1)
+
+
+def statements_of(record: Mapping[str, Any]) -> list[Statement]:
+    """Every statement of every policy document among the request's parameters."""
+    parameters = record.get("requestParameters")
+    if not isinstance(parameters, Mapping):
+        return []
+    found = [statement for document in _documents(parameters, 0) for statement in _statements(document)]
+    if str(record.get("eventName", "")).startswith("AddPermission"):
+        found += _added_permission(parameters)
+    return found
+
+
+def _documents(value: object, depth: int) -> Iterator[Mapping[str, Any]]:
+    if depth > _DEPTH:
+        return
+    if isinstance(value, list):
+        for element in value:
+            yield from _documents(element, depth + 1)
+    elif isinstance(value, Mapping):
+        for name, member in value.items():
+            document = parse_document(member) if str(name).lower() in DOCUMENT_NAMES else None
+            if document is not None:
+                yield document
+            else:
+                yield from _documents(member, depth + 1)
+
+
+def parse_document(value: object) -> Mapping[str, Any] | None:
+    """A policy document from an object, JSON text or URL-encoded JSON text; None when it is none of these."""
+    if isinstance(value, Mapping):
+        return value if "Statement" in value else None
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        return None
+    text = value.strip()
+    if text[:3].lower() == "%7b":
+        text = unquote(text)
+    if not text.startswith("{"):
+        return None
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) and "Statement" in document else None
+
+
+def _statements(document: Mapping[str, Any]) -> Iterator[Statement]:
+    members = document.get("Statement")
+    for member in members if isinstance(members, list) else [members]:
+        if isinstance(member, Mapping):
+            yield _statement(member)
+
+
+def _statement(member: Mapping[str, Any]) -> Statement:
+    principal = member.get("Principal", member.get("NotPrincipal"))
+    aws = principal.get("AWS") if isinstance(principal, Mapping) else principal
+    return Statement(
+        allows=str(member.get("Effect", "")).lower() == "allow",
+        principals=_texts(aws),
+        has_principal=principal is not None,
+        all_but="NotPrincipal" in member,
+        actions=_texts(member.get("Action")),
+        resources=_texts(member.get("Resource")),
+        narrowed=_narrowed(member.get("Condition")),
+    )
+
+
+def _added_permission(parameters: Mapping[str, Any]) -> Iterator[Statement]:
+    """Lambda, SNS and SQS take the parts of a statement instead of a document."""
+    given = [*_texts(parameters.get("principal")), *_texts(parameters.get("aWSAccountId"))]
+    given += [*_texts(parameters.get("aWSAccountIds")), *_texts(parameters.get("accountIds"))]
+    principals = tuple(p for p in given if not p.endswith((".amazonaws.com", ".amazonaws.com.cn")))
+    if principals:
+        narrowing = ("sourceArn", "sourceAccount", "principalOrgID", "eventSourceToken")
+        yield Statement(
+            allows=True,
+            principals=principals,
+            has_principal=True,
+            all_but=False,
+            actions=_texts(parameters.get("action")),
+            resources=(),
+            narrowed=any(parameters.get(name) for name in narrowing),
+        )
+
+
+def _narrowed(condition: object) -> bool:
+    if not isinstance(condition, Mapping):
+        return False
+    for operator, tests in condition.items():
+        plain = str(operator).lower().rpartition(":")[2]
+        if plain not in _NARROWING_OPERATORS or not isinstance(tests, Mapping):
+            continue
+        for key, values in tests.items():
+            if str(key).lower() in _NARROWING_KEYS and not _EVERYWHERE.intersection(_texts(values)):
+                return True
+    return False
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    return tuple(str(item) for item in (value if isinstance(value, list) else [value]))

@@ -1,0 +1,130 @@
+"""One record, decoded as far as somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from trailwatch.detect.derived import derive
+from trailwatch.model.fieldpath import find_values, parse_path
+
+_ABSENT: Any = object()
+DERIVED = "derived."
+
+
+class Record:
+    """A record's values by path; whatever was decoded or derived is kept for the next question."""
+
+    __slots__ = ("_derived", "_full", "raw")
+
+    def __init__(self, raw: bytes, full: dict[str, Any] | None = None) -> None:
+        self.raw = raw
+        self._full = full
+        self._derived: dict[str, list[Any]] = {}
+
+    @property
+    def full(self) -> dict[str, Any]:
+        """The whole record.
+
+        Raises:
+            DecodeError: it is no JSON object.
+        """
+        if self._full is None:
+            self._full = decode_record(self.raw)
+        return self._full
+
+    def root(self, name: str) -> Any:
+        """The value of a top-level field; None when it is not there."""
+        return self.full.get(name)
+
+    def derived(self, path: str) -> list[Any]:
+        """The values of a derived field, computed once."""
+        values = self._derived.get(path)
+        if values is None:
+            values = self._derived[path] = derive(path, self.full)
+        return values
+
+
+def decode_record(raw: bytes) -> dict[str, Any]:
+    """The record as a dict, by the fast decoder where it can and the patient one where it cannot.
+
+    Raises:
+        DecodeError: it is no JSON object, or nested too deeply.
+    """
+    try:
+        record = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        record = None
+    if isinstance(record, dict):
+        return record
+    from trailwatch.decode.records import to_mapping
+
+    return to_mapping(raw)
+
+
+def getter(path: str) -> Callable[[Record], list[Any]]:
+    """What finds every value that is not null at a path, as `fieldpath.find_values` does."""
+    if not path:
+        return lambda record: [record.full]
+    if path.startswith(DERIVED):
+        return lambda record: record.derived(path)
+    first, *rest = parse_path(path)
+    if not isinstance(first, str):
+        return lambda _record: []
+    names = [segment for segment in rest if isinstance(segment, str)]
+    if len(names) != len(rest):
+        return lambda record: find_values(record.full, path)
+
+    def values(record: Record) -> list[Any]:
+        value = record.root(first)
+        for at, name in enumerate(names):
+            if type(value) is dict:
+                value = value.get(name)
+            elif type(value) is list:
+                return _through_list(value, names[at:])
+            else:
+                return []
+        if type(value) is list:
+            return _through_list(value, [])
+        return [] if value is None else [value]
+
+    return values
+
+
+def _through_list(value: Any, names: list[str]) -> list[Any]:
+    if isinstance(value, list):
+        return [found for element in value for found in _through_list(element, names)]
+    if not names:
+        return [] if value is None else [value]
+    if isinstance(value, Mapping) and names[0] in value:
+        return _through_list(value[names[0]], names[1:])
+    return []
+
+
+def strict_getter(path: str) -> Callable[[Record], Any]:
+    """The one value at a path as CloudWatch reads it, or `is_absent`: lists only by index, null kept."""
+    if path.startswith(DERIVED):
+        return lambda record: next(iter(record.derived(path)), _ABSENT)
+    segments = parse_path(path)
+
+    def value(record: Record) -> Any:
+        at: Any = record.full
+        for segment in segments:
+            if isinstance(segment, int):
+                if not isinstance(at, list) or segment >= len(at):
+                    return _ABSENT
+                at = at[segment]
+            elif isinstance(at, dict) and segment in at:
+                at = at[segment]
+            else:
+                return _ABSENT
+        return at
+
+    return value
+
+
+def is_absent(value: object) -> bool:
+    """Whether a strict getter found nothing at all, not even null."""
+    return value is _ABSENT

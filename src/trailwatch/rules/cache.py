@@ -1,0 +1,55 @@
+"""Compiled rules on disk: plain data as JSON, named by a hash of everything it was made from."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from trailwatch.rules.rule import Correlation, Problem, Rule
+from trailwatch.version import __version__
+
+FORMAT = 1
+"""Goes up whenever a cached rule would be read differently."""
+_KEPT = 8
+
+
+class CachedRules(msgspec.Struct):
+    """What reading Sigma files gave, before profiles and choices of the caller."""
+
+    rules: list[Rule] = []
+    correlations: list[Correlation] = []
+    problems: list[Problem] = []
+    skipped: dict[str, int] = {}
+
+
+def digest_of(parts: Iterable[bytes]) -> str:
+    """A hash over the parts and the version of this program."""
+    digest = hashlib.sha256(f"{FORMAT}:{__version__}".encode())
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()[:40]
+
+
+def load(folder: Path, digest: str) -> CachedRules | None:
+    """What was kept under the digest; None when nothing was, or what is there cannot be read."""
+    try:
+        return msgspec.json.decode((folder / f"rules-{digest}.json").read_bytes(), type=CachedRules)
+    except (OSError, msgspec.MsgspecError, RecursionError):
+        return None
+
+
+def keep(folder: Path, digest: str, rules: CachedRules) -> None:
+    """Writes the rules in one step; a folder that cannot be written only costs time at the next start."""
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix="rules-", suffix=".tmp", delete=False) as file:
+            file.write(msgspec.json.encode(rules))
+        Path(file.name).replace(folder / f"rules-{digest}.json")
+        kept = sorted(folder.glob("rules-*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in kept[_KEPT:]:
+            path.unlink(missing_ok=True)

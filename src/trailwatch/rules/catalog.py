@@ -1,0 +1,257 @@
+"""Loads folders of rules: whatever stands in them, good rules run and everything else is told."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from trailwatch.errors import RuleError
+from trailwatch.rules import cache
+from trailwatch.rules.rule import Correlation, Problem, Rule, RuleSet
+
+SIGMA_SUFFIXES = (".yml", ".yaml")
+PATTERN_SUFFIX = ".pattern.yml"
+PYTHON_SUFFIX = ".py"
+PROFILES = ("core", "standard")
+"""Profiles of the shipped rules, from the fewest rules to the most."""
+LONGEST_FILE = 2 * 1024 * 1024
+DUPLICATE = "same rule id twice"
+UNREADABLE = "file that cannot be read"
+NO_RULE_FILE = "Python file without rule(event)"
+
+
+class _File(msgspec.Struct, frozen=True):
+    path: Path
+    name: str
+    """How messages call it: the path as the user gave it, or below `rulepack/` for a shipped one."""
+    text: str
+    shipped: bool
+
+
+def load_rules(
+    dirs: Sequence[Path] = (),
+    *,
+    shipped: bool = True,
+    profile: str = "standard",
+    disabled: Collection[str] = (),
+    only: Collection[str] = (),
+    cache_dir: Path | None = None,
+    placeholders: Mapping[str, Sequence[str]] | None = None,
+    pipelines: Sequence[Path] = (),
+) -> RuleSet:
+    """Every rule that can run, and what its authors should know about the others.
+
+    Args:
+        dirs: folders or single files of the user's own rules.
+        shipped: whether the shipped rules load too.
+        profile: which of the shipped rules: `core` or `standard`.
+        disabled: ids or slugs that are left out; a name that no rule has is a problem.
+        only: ids or slugs; when given, nothing else is loaded, whatever its profile.
+        cache_dir: where compiled rules are kept between runs; nowhere when None.
+        placeholders: values for `%name%` in Sigma values with the modifier `expand`.
+        pipelines: pySigma processing pipelines for Sigma rules.
+
+    Raises:
+        RuleError: a folder does not exist, a profile is unknown, or `only` names a rule that is not there.
+    """
+    if profile not in PROFILES:
+        raise RuleError("profile", f"expected {' or '.join(PROFILES)}, got {profile!r}", "choose one of them")
+    problems: list[Problem] = []
+    skipped: Counter[str] = Counter()
+    files = list(_files(_roots(dirs, shipped=shipped), skipped, problems))
+    sigma_files = [file for file in files if _is_sigma(file.path)]
+    chosen = [*(placeholders or {}).items()], [path.read_bytes() for path in pipelines if path.is_file()]
+    digest = cache.digest_of([repr(chosen).encode(), *(part for file in files for part in _content(file))])
+    read = _cached(cache_dir, digest, lambda: _read_sigma(sigma_files, placeholders, pipelines))
+    problems += read.problems
+    skipped.update(read.skipped)
+    rules = [*read.rules]
+    for file in files:
+        if file.path.suffix == PYTHON_SUFFIX:
+            rules += _read_python(file, problems, skipped)
+        elif file.path.name.endswith(PATTERN_SUFFIX):
+            rules += _read_patterns(file, problems)
+    origins = {file.name for file in files if file.shipped}
+    return _choose(
+        _unique(rules, problems, skipped),
+        read.correlations,
+        keep=_choice(origins, profile, disabled, only),
+        named=[*only],
+        switched_off=[*disabled],
+        base=RuleSet(problems=tuple(problems), skipped=dict(sorted(skipped.items())), digest=digest),
+    )
+
+
+def _roots(dirs: Sequence[Path], *, shipped: bool) -> Iterator[tuple[Path, bool]]:
+    if shipped:
+        spec = importlib.util.find_spec("trailwatch.rulepack")
+        for place in (spec.submodule_search_locations if spec else None) or ():
+            yield Path(place), True
+    for path in dirs:
+        if not path.exists():
+            raise RuleError(str(path), "there is no such file or folder of rules", "correct the path")
+        yield path, False
+
+
+def _files(roots: Iterator[tuple[Path, bool]], skipped: Counter[str], problems: list[Problem]) -> Iterator[_File]:
+    for root, shipped in roots:
+        for path in _walk(root):
+            name = f"rulepack/{path.relative_to(root).as_posix()}" if shipped else str(path)
+            try:
+                if path.stat().st_size > LONGEST_FILE:
+                    raise ValueError(f"larger than {LONGEST_FILE} bytes")  # noqa: TRY301 one place tells both causes
+                text = path.read_text(encoding="utf-8-sig")
+            except (OSError, ValueError) as error:
+                skipped[UNREADABLE] += 1
+                problems.append(Problem(f"{name}:1:1", f"cannot be read: {error}", error=True))
+                continue
+            yield _File(path, name, text, shipped)
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    if root.is_file():
+        yield root
+        return
+    suffixes = (*SIGMA_SUFFIXES, PYTHON_SUFFIX)
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and f != "__pycache__")
+        for name in sorted(names):
+            if name.endswith(suffixes) and not name.startswith((".", "__")):
+                yield Path(folder) / name
+
+
+def _is_sigma(path: Path) -> bool:
+    return path.name.endswith(SIGMA_SUFFIXES) and not path.name.endswith(PATTERN_SUFFIX)
+
+
+def _content(file: _File) -> Iterator[bytes]:
+    yield file.name.encode(errors="surrogateescape")
+    yield file.text.encode()
+
+
+def _cached(folder: Path | None, digest: str, read: Callable[[], cache.CachedRules]) -> cache.CachedRules:
+    found = cache.load(folder, digest) if folder else None
+    if found is None:
+        found = read()
+        if folder:
+            cache.keep(folder, digest, found)
+    return found
+
+
+def _read_sigma(
+    files: Sequence[_File], placeholders: Mapping[str, Sequence[str]] | None, pipelines: Sequence[Path]
+) -> cache.CachedRules:
+    if not files:
+        return cache.CachedRules()
+    from trailwatch.rules.sigma import SigmaReader
+
+    reader = SigmaReader(placeholders, pipelines)
+    for file in files:
+        reader.read(file.text, file.name, file.path.name.rpartition(".")[0])
+    reader.finish()
+    return cache.CachedRules(reader.rules, reader.correlations, reader.problems, dict(reader.skipped))
+
+
+def _read_python(file: _File, problems: list[Problem], skipped: Counter[str]) -> list[Rule]:
+    from trailwatch.rules.python_rule import is_rule_file, load_rule
+
+    if not is_rule_file(file.text):
+        skipped[NO_RULE_FILE] += 1
+        return []
+    try:
+        rule, found = load_rule(file.path, file.text, file.name)
+    except RuleError as error:
+        problems.append(Problem(error.origin, str(error).removeprefix(f"{error.origin}: "), error=True))
+        return []
+    problems.extend(found)
+    return [rule]
+
+
+def _read_patterns(file: _File, problems: list[Problem]) -> list[Rule]:
+    from trailwatch.rules.filter_pattern import load_file
+
+    try:
+        return list(load_file(file.path))
+    except RuleError as error:
+        problems.append(Problem(error.origin, str(error).removeprefix(f"{error.origin}: "), error=True))
+        return []
+
+
+def _unique(rules: Sequence[Rule], problems: list[Problem], skipped: Counter[str]) -> list[Rule]:
+    """One rule for each id and one slug for each rule; the first file wins, the others are told."""
+    by_id: dict[str, Rule] = {}
+    slugs: set[str] = set()
+    for rule in rules:
+        info = rule.info
+        if info.id in by_id:
+            skipped[DUPLICATE] += 1
+            text = f"rule id {info.id!r} is taken by {by_id[info.id].info.origin}; give it another"
+            problems.append(Problem(info.origin, text, error=True))
+            continue
+        slug, number = info.slug, 2
+        while slug in slugs:
+            slug, number = f"{info.slug}-{number}", number + 1
+        slugs.add(slug)
+        by_id[info.id] = (
+            rule
+            if slug == info.slug
+            else msgspec.structs.replace(rule, info=msgspec.structs.replace(info, slug=slug))
+        )
+    return list(by_id.values())
+
+
+def _choice(
+    shipped: Collection[str], profile: str, disabled: Collection[str], only: Collection[str]
+) -> Callable[[Rule | Correlation], bool]:
+    def keep(rule: Rule | Correlation) -> bool:
+        names = _names(rule)
+        if only:
+            return bool(names & set(only))
+        if names & set(disabled):
+            return False
+        if rule.info.origin.rpartition(":")[0] not in shipped:
+            return True
+        return bool(set(PROFILES[: PROFILES.index(profile) + 1]) & set(rule.info.profiles))
+
+    return keep
+
+
+def _names(rule: Rule | Correlation) -> set[str]:
+    return {rule.info.id, rule.info.slug, rule.name} - {""}
+
+
+def _choose(
+    rules: Sequence[Rule],
+    correlations: Sequence[Correlation],
+    *,
+    keep: Callable[[Rule | Correlation], bool],
+    named: Sequence[str],
+    switched_off: Sequence[str],
+    base: RuleSet,
+) -> RuleSet:
+    known = {name for rule in rules for name in _names(rule)} | {name for one in correlations for name in _names(one)}
+    for name in named:
+        if name not in known:
+            from trailwatch.rules.names import meant
+
+            raise RuleError("rule", f"there is no rule {name!r}", meant(name, known))
+    problems = [*base.problems]
+    problems += [
+        Problem("rules.disabled", f"there is no rule {name!r} to switch off", error=False)
+        for name in switched_off
+        if name not in known
+    ]
+    chosen = [rule for rule in rules if keep(rule)]
+    return RuleSet(
+        rules=tuple(rule for rule in chosen if rule.first_seen is None),
+        correlations=tuple(one for one in correlations if keep(one)),
+        first_seen=tuple(rule for rule in chosen if rule.first_seen is not None),
+        problems=tuple(problems),
+        skipped=base.skipped,
+        digest=base.digest,
+    )

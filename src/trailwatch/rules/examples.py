@@ -1,0 +1,115 @@
+"""The examples that authors give with their rules: events that must match and near misses that must not."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from trailwatch.model.fieldpath import parse_path
+from trailwatch.rules.rule import Example, Rule
+
+KEYS = frozenset({"name", "matches", "event", "base", "change"})
+
+
+class ExampleError(Exception):
+    """An example is wrong: its number from 0, and why."""
+
+    def __init__(self, at: int, text: str) -> None:
+        super().__init__(text)
+        self.at = at
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What one example gave."""
+
+    rule: Rule
+    example: Example
+    matched: bool
+    error: str = ""
+    """What the rule raised, if it did."""
+
+    @property
+    def passed(self) -> bool:
+        return self.matched == self.example.matches and not self.error
+
+
+def run_examples(rules: Iterable[Rule], verdict: Callable[[Rule, Mapping[str, Any]], bool]) -> Iterator[Outcome]:
+    """The outcome of every example of every rule; `verdict` says whether a rule matches a record."""
+    for rule in rules:
+        for example in rule.examples:
+            try:
+                yield Outcome(rule, example, verdict(rule, example.record))
+            except Exception as error:  # noqa: BLE001 a user's Python rule may raise anything; its example failed
+                yield Outcome(rule, example, matched=False, error=f"{type(error).__name__}: {error}")
+
+
+def read_examples(given: list[Any]) -> tuple[Example, ...]:
+    """Examples from plain data; one with `base` and `change` is that example with some values replaced.
+
+    A `change` maps dotted paths to values; null removes the key.
+
+    Raises:
+        ExampleError: an example is incomplete or changes what is not there.
+    """
+    examples: list[Example] = []
+    records: dict[str, dict[str, Any]] = {}
+    for at, one in enumerate(given):
+        if not isinstance(one, dict):
+            raise ExampleError(at, f"expected a mapping with name, matches and event, got {one!r:.80}")
+        unknown = sorted(str(key) for key in one if key not in KEYS)
+        if unknown:
+            raise ExampleError(at, f'unknown key "{unknown[0]}" in an example; it may have {", ".join(sorted(KEYS))}')
+        name, matches = str(one.get("name", f"example {at + 1}")), one.get("matches")
+        if not isinstance(matches, bool):
+            raise ExampleError(at, f'example "{name}" needs matches: true or false')
+        record = records[name] = _record(at, name, one, records)
+        examples.append(Example(name, matches, record))
+    return tuple(examples)
+
+
+def _record(at: int, name: str, one: dict[str, Any], records: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    if "base" in one:
+        if one["base"] not in records:
+            raise ExampleError(at, f'example "{name}" builds on "{one["base"]}", which does not stand before it')
+        record = copy.deepcopy(records[one["base"]])
+    elif isinstance(one.get("event"), dict):
+        record = copy.deepcopy(one["event"])
+    else:
+        raise ExampleError(at, f'example "{name}" needs event: a record, or base: the name of an earlier example')
+    change = one.get("change", {})
+    if not isinstance(change, dict):
+        raise ExampleError(at, f'example "{name}": expected change to map paths to values, got {change!r:.80}')
+    for path, value in change.items():
+        _put(at, name, record, str(path), value)
+    return record
+
+
+def _put(at: int, name: str, record: dict[str, Any], path: str, value: Any) -> None:
+    """Sets or removes what is at the path; mappings that are missing on the way are made."""
+    try:
+        *way, last = parse_path(path)
+    except ValueError as error:
+        raise ExampleError(at, f'example "{name}": {error}') from None
+    node: Any = record
+    for step in way:
+        if isinstance(step, str) and isinstance(node, dict):
+            node = node.setdefault(step, {})
+        elif isinstance(step, int) and isinstance(node, list) and step < len(node):
+            node = node[step]
+        else:
+            raise ExampleError(at, f'example "{name}": there is no {path} to change')
+    if isinstance(last, str) and isinstance(node, dict):
+        if value is None:
+            node.pop(last, None)
+        else:
+            node[last] = value
+    elif isinstance(last, int) and isinstance(node, list) and last < len(node):
+        if value is None:
+            del node[last]
+        else:
+            node[last] = value
+    else:
+        raise ExampleError(at, f'example "{name}": there is no {path} to change')

@@ -1,0 +1,116 @@
+"""What pySigma lets pass in silence or cannot place: keys, duplicates, modifiers, regular expressions.
+
+Every finding carries `path:line:column` and, where a name was misspelt, the one that was probably meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from trailwatch.rules.names import meant
+from trailwatch.rules.placed import Placed
+from trailwatch.rules.regex import regex_refusal
+from trailwatch.rules.rule import Problem
+from trailwatch.rules.sigma_yaml import Document
+
+RULE_KEYS = frozenset(
+    {
+        "title",
+        "id",
+        "name",
+        "taxonomy",
+        "related",
+        "status",
+        "description",
+        "license",
+        "references",
+        "author",
+        "date",
+        "modified",
+        "logsource",
+        "detection",
+        "correlation",
+        "filter",
+        "fields",
+        "falsepositives",
+        "level",
+        "tags",
+        "scope",
+        "action",
+        "trailwatch",
+    }
+)
+CORRELATION_KEYS = frozenset({"type", "rules", "generate", "timespan", "group-by", "aliases", "condition"})
+CONDITION_KEYS = frozenset({"lt", "lte", "gt", "gte", "eq", "neq", "field", "percentile"})
+TRAILWATCH_KEYS = frozenset(
+    {"slug", "profiles", "dedup", "alerting", "first_seen", "respond", "triage", "fields", "examples"}
+)
+_FLAGS = {"i": "i", "ignorecase": "i", "m": "m", "multiline": "m", "s": "s", "dotall": "s"}
+
+
+def check(document: Document) -> Iterator[Problem]:
+    """Everything wrong with one Sigma document that can be told before pySigma reads it."""
+    data = document.data
+    for place, key in document.duplicates():
+        yield Problem(place, f'key "{key}" stands twice in its mapping; keep one', error=True)
+    for place, text in document.octal_numbers():
+        yield Problem(place, f"YAML reads {text} as an octal number; put it in quotes", error=False)
+    for key in data:
+        if key not in RULE_KEYS and (hint := meant(str(key), RULE_KEYS)):
+            yield Problem(document.at(key), f'unknown key "{key}"; {hint}', error=False)
+    yield from _check_keys(document, ("trailwatch",), TRAILWATCH_KEYS)
+    yield from _check_keys(document, ("correlation",), CORRELATION_KEYS)
+    yield from _check_keys(document, ("correlation", "condition"), CONDITION_KEYS)
+    for part in ("detection", "filter"):
+        section = data.get(part)
+        if isinstance(section, dict):
+            for name, definition in section.items():
+                if name not in {"condition", "rules"}:
+                    yield from check_selection(document, (part, name), definition)
+
+
+def _check_keys(document: Document, steps: tuple[str, ...], known: frozenset[str]) -> Iterator[Problem]:
+    section: Any = document.data
+    for step in steps:
+        section = section.get(step) if isinstance(section, dict) else None
+    if not isinstance(section, dict):
+        return
+    for key in section:
+        if key not in known:
+            hint = meant(str(key), known) or "it may have " + ", ".join(sorted(known))
+            where = ".".join(steps)
+            yield Problem(document.at(*steps, key), f'unknown key "{key}" in {where}; {hint}', error=True)
+
+
+def check_selection(document: Placed, steps: tuple[str | int, ...], definition: Any) -> Iterator[Problem]:
+    """What is wrong with the modifiers and values of one selection, which stands at `steps`."""
+    if isinstance(definition, list):
+        for at, item in enumerate(definition):
+            yield from check_selection(document, (*steps, at), item)
+    elif isinstance(definition, dict):
+        for key, value in definition.items():
+            yield from _check_item(document, (*steps, key), str(key), value)
+
+
+def _check_item(document: Placed, steps: tuple[str | int, ...], key: str, value: Any) -> Iterator[Problem]:
+    from sigma.modifiers import modifier_mapping
+
+    field, *modifiers = key.split("|")
+    for modifier in modifiers:
+        if modifier not in modifier_mapping:
+            hint = meant(modifier, modifier_mapping) or "Sigma has " + ", ".join(sorted(modifier_mapping))
+            text = f'unknown modifier "{modifier}" on field "{field}"; {hint}'
+            yield Problem(document.at(*steps), text, error=True)
+    if isinstance(value, dict):
+        text = f'expected a value or a list of values at field "{field}", got a mapping; write the path with dots'
+        yield Problem(document.at(*steps), text, error=True)
+    values = value if isinstance(value, list) else [value]
+    if "re" in modifiers and "expand" not in modifiers:
+        flags = "".join(sorted({_FLAGS[modifier] for modifier in modifiers if modifier in _FLAGS}))
+        for at, pattern in enumerate(values):
+            refusal = regex_refusal((f"(?{flags})" if flags else "") + str(pattern))
+            if refusal:
+                place = document.at(*steps, at) if isinstance(value, list) else document.at(*steps)
+                text = f'field "{field}": RE2 refuses {str(pattern)[:120]!r}: {refusal}; rewrite it without that'
+                yield Problem(place, text, error=True)
