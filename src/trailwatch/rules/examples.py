@@ -83,16 +83,20 @@ def _record(at: int, name: str, one: dict[str, Any], records: dict[str, dict[str
     if not isinstance(change, dict):
         raise ExampleError(at, f'example "{name}": expected change to map paths to values, got {change!r:.80}')
     for path, value in change.items():
-        _put(at, name, record, str(path), value)
+        try:
+            put(record, str(path), value)
+        except ValueError as error:
+            raise ExampleError(at, f'example "{name}": {error}') from None
     return record
 
 
-def _put(at: int, name: str, record: dict[str, Any], path: str, value: Any) -> None:
-    """Sets or removes what is at the path; mappings that are missing on the way are made."""
-    try:
-        *way, last = parse_path(path)
-    except ValueError as error:
-        raise ExampleError(at, f'example "{name}": {error}') from None
+def put(record: dict[str, Any], path: str, value: Any) -> None:
+    """Sets what is at the path, or removes it for None; mappings that are missing on the way are made.
+
+    Raises:
+        ValueError: it is no path, or it leads through something that has no such part.
+    """
+    *way, last = parse_path(path)
     node: Any = record
     for step in way:
         if isinstance(step, str) and isinstance(node, dict):
@@ -100,16 +104,12 @@ def _put(at: int, name: str, record: dict[str, Any], path: str, value: Any) -> N
         elif isinstance(step, int) and isinstance(node, list) and step < len(node):
             node = node[step]
         else:
-            raise ExampleError(at, f'example "{name}": there is no {path} to change')
-    if isinstance(last, str) and isinstance(node, dict):
-        if value is None:
-            node.pop(last, None)
-        else:
-            node[last] = value
-    elif isinstance(last, int) and isinstance(node, list) and last < len(node):
-        if value is None:
-            del node[last]
-        else:
-            node[last] = value
-    else:
-        raise ExampleError(at, f'example "{name}": there is no {path} to change')
+            raise ValueError(f"there is no {path} to change")
+    fits_mapping = isinstance(last, str) and isinstance(node, dict)
+    fits_list = isinstance(last, int) and isinstance(node, list) and last < len(node)
+    if not fits_mapping and not fits_list:
+        raise ValueError(f"there is no {path} to change")
+    if value is not None:
+        node[last] = value
+    elif fits_list or last in node:
+        del node[last]
