@@ -1,1 +1,1 @@
-"""Scenarios: attacks and ordinary work, as records or as real calls."""
+"""Scenarios that play against an AWS endpoint with real calls: ordinary work, and attacks."""
