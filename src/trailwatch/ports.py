@@ -33,6 +33,8 @@ class Delivery(msgspec.Struct, frozen=True):
     rejects: Sequence[Reject] = ()
     left_out: tuple[tuple[str, int], ...] = ()
     """What is no event and why, with counts, such as `(("insight", 3),)`."""
+    mended: int = 0
+    """Places in it where text was no valid Unicode or JSON and was replaced."""
     gains: tuple[CoverageGain, ...] = ()
     archive: bool = False
     """Whether its fresh records are appended to the archive before the commit."""

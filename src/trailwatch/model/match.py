@@ -77,6 +77,8 @@ class Tally(msgspec.Struct):
     unmatched: int = 0
     matches: int = 0
     failures: int = 0
+    mended: int = 0
+    """Places where text was no valid Unicode or JSON and was replaced."""
     left_out: Counter[str] = msgspec.field(default_factory=Counter)
     """Records and files that are no events, by what they are: `digest`, `insight`, `before --since`, ..."""
 
@@ -91,7 +93,7 @@ class Tally(msgspec.Struct):
         return self.records == self.rejects + self.duplicates + self.events + left_out
 
     def add(self, other: Tally) -> None:
-        for name in ("records", "rejects", "duplicates", "matched", "unmatched", "matches", "failures"):
+        for name in ("records", "rejects", "duplicates", "matched", "unmatched", "matches", "failures", "mended"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.left_out.update(other.left_out)
 

@@ -1,0 +1,136 @@
+"""Log files, folders of them and standard input, as deliveries: one for each file."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from trailwatch.decode.containers import Split, split
+from trailwatch.decode.inflate import LIMIT_BYTES
+from trailwatch.errors import SourceError
+from trailwatch.model.match import Reject
+from trailwatch.ports import Delivery
+
+STDIN = "-"
+"""The path that stands for standard input."""
+LOG_SUFFIXES = frozenset({"", ".json", ".jsonl", ".ndjson", ".log"})
+"""What files in a folder are called, `.gz` at the end or not; a file that is named itself may be called anything."""
+
+
+class LogFile(NamedTuple):
+    """A file to read, or one that is passed over, with the reason."""
+
+    path: str
+    size: int
+    left_out: str = ""
+    """Why it is not read; empty when it is."""
+
+
+def find_files(paths: Iterable[str]) -> list[LogFile]:
+    """Every file at the paths, folders walked, ordered by path; each file once, however often it is reached.
+
+    Raises:
+        SourceError: a path does not exist, or a folder cannot be listed.
+    """
+    seen: set[tuple[int, int]] = set()
+    found: dict[str, LogFile] = {}
+    for path in paths:
+        for file in _at(path, seen):
+            found.setdefault(_identity(file.path), file)
+    return sorted(found.values())
+
+
+def read_file(file: LogFile, stdin: BinaryIO | None = None, limit_bytes: int = LIMIT_BYTES) -> Delivery:
+    """The file's records; a file that cannot be read is one reject."""
+    if file.left_out:
+        return Delivery(file.path, (), (), left_out=((file.left_out, 1),))
+    try:
+        body = _content(file.path, stdin, limit_bytes)
+    except OSError as error:
+        reason = f"{file.path}: cannot be read: {error.strerror or error}; check its rights"
+        return Delivery(file.path, (), (), rejects=(Reject(file.path, -1, reason, b""),))
+    return delivery_of(split(body, file.path, limit_bytes), file.path)
+
+
+def deliveries(
+    paths: Iterable[str], stdin: BinaryIO | None = None, limit_bytes: int = LIMIT_BYTES
+) -> Iterator[Delivery]:
+    """One delivery for each file at the paths, ordered by path.
+
+    Raises:
+        SourceError: a path does not exist, or a folder cannot be listed.
+    """
+    for file in find_files(paths):
+        yield read_file(file, stdin, limit_bytes)
+
+
+def delivery_of(parts: Split, origin: str) -> Delivery:
+    return Delivery(
+        origin=origin,
+        records=parts.records,
+        positions=parts.positions,
+        rejects=parts.rejects,
+        left_out=tuple(sorted(parts.left_out.items())),
+        mended=parts.mended,
+    )
+
+
+def _content(path: str, stdin: BinaryIO | None, limit_bytes: int) -> bytes:
+    # one byte more than allowed, so that the reader of the body sees that it is too long
+    if path == STDIN:
+        if stdin is None:
+            raise OSError("standard input is closed")
+        return stdin.read(limit_bytes + 1)
+    with Path(path).open("rb") as file:
+        return file.read(limit_bytes + 1) if os.fstat(file.fileno()).st_size > limit_bytes else file.read()
+
+
+def _identity(path: str) -> str:
+    return path if path == STDIN else os.path.realpath(path)
+
+
+def _at(path: str, seen: set[tuple[int, int]]) -> Iterator[LogFile]:
+    if path == STDIN:
+        yield LogFile(STDIN, 0)
+        return
+    try:
+        status = os.stat(path)  # noqa: PTH116 a path is kept as it was written
+    except OSError as error:
+        raise SourceError(path, f"cannot be read: {error.strerror}", "check the path", kind="invalid") from error
+    if stat.S_ISDIR(status.st_mode):
+        yield from _in_folder(path, seen)
+    else:
+        yield LogFile(path, status.st_size)
+
+
+def _in_folder(folder: str, seen: set[tuple[int, int]]) -> Iterator[LogFile]:
+    """Files below a folder; links are followed, and a folder that was seen is not entered again."""
+    pending = [folder]
+    while pending:
+        current = pending.pop()
+        try:
+            status = os.stat(current)  # noqa: PTH116 a path is kept as it was written
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(current) as listing:
+                entries: Sequence[os.DirEntry[str]] = sorted(listing, key=lambda entry: entry.name)
+        except OSError as error:
+            raise SourceError(current, f"cannot be listed: {error.strerror}", "check its rights") from error
+        for entry in entries:
+            if entry.is_dir():
+                pending.append(entry.path)
+            else:
+                yield _entry(entry)
+
+
+def _entry(entry: os.DirEntry[str]) -> LogFile:
+    if not entry.is_file():
+        return LogFile(entry.path, 0, "not a regular file")
+    name = entry.name.lower().removesuffix(".gz")
+    if name.startswith(".") or Path(name).suffix not in LOG_SUFFIXES:
+        return LogFile(entry.path, 0, "other file")
+    return LogFile(entry.path, entry.stat().st_size)
