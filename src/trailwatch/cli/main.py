@@ -5,23 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from trailwatch.cli.lazy_group import Entry, LazyGroup
 from trailwatch.version import __version__
 
 if TYPE_CHECKING:
     from trailwatch.config.load import Loaded
     from trailwatch.config.schema import Config
-
-
-class Entry(NamedTuple):
-    """Where a command lives, and what the list of commands says about it."""
-
-    module: str
-    help: str
 
 
 COMMANDS: dict[str, Entry] = {
@@ -39,24 +32,6 @@ COMMANDS: dict[str, Entry] = {
     "lab": Entry("trailwatch.cli.lab", "A simulated AWS account to try everything on."),
 }
 ALIASES = {"-c": "check"}
-
-
-class LazyGroup(click.Group):
-    """A group that knows its commands by name and imports one only to run it."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click's signature
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 click's signature
-        entry = COMMANDS.get(cmd_name)
-        if entry is None:
-            return None
-        command: click.Command = import_module(entry.module).command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 click's signature
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
 
 
 class Invocation:
@@ -78,7 +53,7 @@ class Invocation:
         return self.load(flags).config
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="trailwatch")
 @click.option("--config", "config_path", type=click.Path(dir_okay=False), help="Configuration file to use.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
-
+from trailwatch.decode.records import to_mapping
 from trailwatch.detect.derived import derive
 from trailwatch.model.fieldpath import find_values, parse_path
 
@@ -32,7 +31,7 @@ class Record:
             DecodeError: it is no JSON object.
         """
         if self._full is None:
-            self._full = decode_record(self.raw)
+            self._full = to_mapping(self.raw)
         return self._full
 
     def root(self, name: str) -> Any:
@@ -45,23 +44,6 @@ class Record:
         if values is None:
             values = self._derived[path] = derive(path, self.full)
         return values
-
-
-def decode_record(raw: bytes) -> dict[str, Any]:
-    """The record as a dict, by the fast decoder where it can and the patient one where it cannot.
-
-    Raises:
-        DecodeError: it is no JSON object, or nested too deeply.
-    """
-    try:
-        record = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        record = None
-    if isinstance(record, dict):
-        return record
-    from trailwatch.decode.records import to_mapping
-
-    return to_mapping(raw)
 
 
 def getter(path: str) -> Callable[[Record], list[Any]]:

@@ -1,0 +1,84 @@
+"""Why a rule matches an event or does not, clause by clause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from trailwatch.detect.compile import compile_predicate
+from trailwatch.detect.derived import ScriptEvent
+from trailwatch.detect.reason import seen
+from trailwatch.detect.record import Record
+from trailwatch.rules.describe import clause
+from trailwatch.rules.predicate import And, Const, Field, Not, Predicate
+from trailwatch.rules.rule import Rule
+
+
+class Clause(msgspec.Struct, frozen=True):
+    """One part of a condition and what became of it."""
+
+    text: str
+    holds: bool
+    seen: str = ""
+    """The values that the record has there; for a clause about a field only."""
+    parts: tuple[Clause, ...] = ()
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """The verdict of a rule on a record, with its grounds."""
+
+    matches: bool
+    clauses: Clause
+
+
+def explain(rule: Rule, raw: bytes) -> Explanation:
+    """The verdict of the rule and of each of its clauses; the verdict is what a scan says.
+
+    Args:
+        rule: the rule.
+        raw: the record, one JSON object.
+
+    Raises:
+        DecodeError: it is no record that a scan would read.
+    """
+    record = Record(raw)
+    event = ScriptEvent(record.full, "event")
+    condition = _explain(rule.condition, record)
+    if rule.script is None:
+        return Explanation(condition.holds, condition)
+    answer = _ask_script(rule, event, asked=condition.holds)
+    whole = Clause("all of", condition.holds and answer.holds, parts=(condition, answer))
+    return Explanation(whole.holds, whole)
+
+
+def outline(clauses: Clause, depth: int = 0) -> Iterator[str]:
+    """The clauses as indented lines, `+` for one that holds and `-` for one that does not."""
+    mark = "+" if clauses.holds else "-"
+    value = f"   [{clauses.seen}]" if clauses.seen else ""
+    yield f"{'  ' * depth}{mark} {clauses.text}{value}"
+    for part in clauses.parts:
+        yield from outline(part, depth + 1)
+
+
+def _explain(predicate: Predicate, record: Record) -> Clause:
+    holds = compile_predicate(predicate)(record)
+    if isinstance(predicate, Field):
+        return Clause(clause(predicate), holds, seen(predicate, record))
+    if isinstance(predicate, Const):
+        return Clause("always" if predicate.value else "never", holds)
+    if isinstance(predicate, Not):
+        return Clause("not", holds, parts=(_explain(predicate.item, record),))
+    text = "all of" if isinstance(predicate, And) else "any of"
+    return Clause(text, holds, parts=tuple(_explain(item, record) for item in predicate.items))
+
+
+def _ask_script(rule: Rule, event: ScriptEvent, *, asked: bool) -> Clause:
+    if rule.script is None or not asked:
+        return Clause("rule(event)", holds=False, seen="not asked, because its WHEN does not hold")
+    try:
+        answer: Any = rule.script.rule(event)
+    except Exception as error:  # noqa: BLE001 a user's own code: what it raises is the explanation
+        return Clause("rule(event)", holds=False, seen=f"raised {type(error).__name__}: {error}")
+    return Clause("rule(event)", bool(answer), seen=f"returned {answer!r:.200}")

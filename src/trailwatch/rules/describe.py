@@ -1,0 +1,66 @@
+"""A condition in words, as `rules show` and `rules explain` print it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trailwatch.rules.predicate import And, Const, Field, Not, Op, Or, Predicate
+
+_WORDS: dict[Op, str] = {
+    Op.EQ: "is",
+    Op.CONTAINS: "contains",
+    Op.STARTSWITH: "starts with",
+    Op.ENDSWITH: "ends with",
+    Op.LIKE: "is like",
+    Op.RE: "matches",
+    Op.CIDR: "is an address in",
+    Op.EXISTS: "is there",
+    Op.NULL: "is absent",
+    Op.IS_NULL: "is there and null",
+    Op.ABSENT: "is not there",
+    Op.LT: "is less than",
+    Op.LTE: "is at most",
+    Op.GT: "is more than",
+    Op.GTE: "is at least",
+    Op.FIELDREF: "is the same as field",
+    Op.FIELDREF_CONTAINS: "contains the value of field",
+    Op.FIELDREF_STARTSWITH: "starts with the value of field",
+    Op.FIELDREF_ENDSWITH: "ends with the value of field",
+    **{op: f"has the {op.value}" for op in (Op.MINUTE, Op.HOUR, Op.DAY, Op.WEEK, Op.MONTH, Op.YEAR)},
+}
+
+
+def clause(field: Field) -> str:
+    """One field test in words: `eventName is DeleteTrail or StopLogging`."""
+    words = [field.path or "the record", _WORDS[field.op]]
+    if field.values:
+        words.append(" or ".join(_value(value) for value in field.values))
+    if field.cased and field.values:
+        words.append("(case counts)")
+    return " ".join(words)
+
+
+def outline(predicate: Predicate, depth: int = 0) -> Iterator[str]:
+    """The condition as indented lines."""
+    indent = "  " * depth
+    if isinstance(predicate, Field):
+        yield indent + clause(predicate)
+    elif isinstance(predicate, Const):
+        yield indent + ("always" if predicate.value else "never")
+    elif isinstance(predicate, Not):
+        if isinstance(predicate.item, Field):
+            yield f"{indent}not: {clause(predicate.item)}"
+        else:
+            yield f"{indent}none of this:" if isinstance(predicate.item, Or) else f"{indent}not all of this:"
+            for item in predicate.item.items if isinstance(predicate.item, And | Or) else (predicate.item,):
+                yield from outline(item, depth + 1)
+    else:
+        yield indent + ("all of:" if isinstance(predicate, And) else "any of:")
+        for item in predicate.items:
+            yield from outline(item, depth + 1)
+
+
+def _value(value: str | float | bool) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return '""' if value == "" else str(value)
