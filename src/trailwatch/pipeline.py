@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import compress
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
+from trailwatch.decode.records import to_mapping
 from trailwatch.detect.telling import messages_of
 from trailwatch.detect.triage import events_of, group
 from trailwatch.errors import DecodeError
@@ -143,19 +144,12 @@ def _polled(delivery: Delivery) -> list[_Polled]:
     for at, raw in enumerate(delivery.records):
         body = bytes(raw)
         try:
-            event = Event(_record_of(body), delivery.origin, delivery.positions[at])
+            event = Event(to_mapping(body), delivery.origin, delivery.positions[at])
         except DecodeError:
             continue
         key = (event.account, int(event.time.timestamp()), event.event_id or synthetic_event_id(body))
         found.append(_Polled(at, key, event.region))
     return found
-
-
-def _record_of(body: bytes) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-        raise DecodeError("", f"no JSON object: {error}") from error
 
 
 def _without(delivery: Delivery, places: Collection[int]) -> Delivery:

@@ -1,0 +1,99 @@
+"""A power cut at any call of store, source, archive and notifier loses nothing and repeats one send at most."""
+
+import json
+import os
+import random
+from collections import Counter
+
+import pytest
+
+from trailwatch.detect.triage import group
+from trailwatch.store.alerts import AlertFilter
+from trailwatch.store.database import Database
+from trailwatch.store.outbox import OutboxState
+from trailwatch.store.store import Store
+
+from .parts import START, FileArchive, FileMailbox, Fuse, NameEngine, ScriptedHistory, StandingClock, run_cycle
+
+WINDOWS = 3
+CUTS_AT_MOST = 1000
+
+
+class Place:
+    """One state file with its archive and mailbox, and processes that run cycles over them."""
+
+    def __init__(self, folder, windows=WINDOWS):
+        folder.mkdir(parents=True)
+        self.paths = (folder / "state.sqlite3", folder / "mailbox", folder / "archive")
+        self.windows = windows
+
+    def cycle_in_a_process(self, fuse_at):
+        """Whether the fuse burnt through."""
+        child = os.fork()
+        if child == 0:
+            try:
+                run_cycle(*self.paths, windows=self.windows, fuse=Fuse(fuse_at))
+            except BaseException:  # noqa: BLE001 the child must end here, whatever happened
+                os._exit(1)
+            os._exit(0)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert code in (0, Fuse.EXIT)
+        return code == Fuse.EXIT
+
+    def check(self, interrupted_at_most):
+        expected = group(
+            match
+            for one in ScriptedHistory(None, self.windows).every_delivery()
+            for match in NameEngine().evaluate(one).matches
+        )
+        with Store(Database(self.paths[0])) as store:
+            found = store.alerts.search(AlertFilter(limit=1000))
+            counts = store.outbox.counts()
+        assert {(a.id, a.event_count, a.first_time, a.last_time) for a in found} == {
+            (a.id, a.event_count, a.first_time, a.last_time) for a in expected
+        }
+        assert counts[OutboxState.SENDING] == counts[OutboxState.WAITING] == counts[OutboxState.DEAD] == 0
+
+        lines = FileMailbox(self.paths[1]).lines()
+        sends = Counter(message for _, message, _ in lines)
+        told = Counter(
+            alert.partition(":")[0]
+            for _, message, alerts in {str(line): line for line in lines}.values()
+            for alert in alerts
+        )
+        assert told == Counter(alert.id for alert in expected)
+        assert sum(sends.values()) - len(sends) <= interrupted_at_most
+
+        archived = set(FileArchive(self.paths[2]).event_ids())
+        assert archived == {e["eventID"] for e in events_of_history(self.windows)}
+
+
+def events_of_history(windows):
+    return [json.loads(bytes(raw)) for one in ScriptedHistory(None, windows).every_delivery() for raw in one.records]
+
+
+def test_death_at_every_call_of_a_cycle(tmp_path):
+    survived_at = None
+    for n in range(1, CUTS_AT_MOST):
+        place = Place(tmp_path / str(n))
+        died = place.cycle_in_a_process(n)
+        run_cycle(*place.paths, windows=WINDOWS)
+        place.check(interrupted_at_most=1)
+        if not died:
+            survived_at = n
+            break
+
+    assert survived_at is not None
+    assert survived_at > 100
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_death_again_and_again_at_random_calls(tmp_path, seed):
+    chance = random.Random(seed)
+    place = Place(tmp_path / "place", windows=6)
+    deaths = sum(place.cycle_in_a_process(chance.randint(1, 120)) for _ in range(8))
+    run_cycle(*place.paths, windows=6)
+    # a send that died twice waits its turn
+    run_cycle(*place.paths, windows=6, clock=StandingClock(START + 7200))
+
+    place.check(interrupted_at_most=deaths)
