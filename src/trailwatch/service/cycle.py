@@ -1,0 +1,207 @@
+"""One cycle: lock, read, tell, send, and say how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from trailwatch.config.schema import Check
+from trailwatch.errors import StoreError
+from trailwatch.model.severity import Severity
+from trailwatch.pipeline import Pipeline
+from trailwatch.ports import Clock, Notifier
+from trailwatch.relay import relay
+from trailwatch.service.reading import AccountAccess, Reading
+from trailwatch.service.report import BUSY, FAILED, GOOD, PARTIAL, CycleReport
+from trailwatch.service.tasks import Place, keys_of
+from trailwatch.service.trouble import tell_troubles
+from trailwatch.sources.poll_plan import Plan
+from trailwatch.store.coverage import Lookup
+from trailwatch.store.store import Retention, Store
+
+RELAY_SECONDS = 8.0
+"""How long after the budget messages may still begin to leave."""
+HEARTBEAT_SECONDS = 5
+REREAD_SECONDS = 14 * 3600
+"""How far back anything but the sweep reads again: a role session and some room."""
+
+
+class Cycle:
+    """Everything that one run needs, passed in.
+
+    Args:
+        accesses: the accounts.
+        store: where everything is kept.
+        pipeline: what becomes of what was read.
+        notifiers: by name, for the outbox.
+        routes: for each notifier, the least severity that is sent there.
+        settings: `[check]`.
+        plan: the names to look up.
+        clock: the time.
+        regions: the only regions to read; empty for those of the configuration.
+        reach_back: how many seconds before now count as unread on a first run; 0 for lookback and overlap.
+        heartbeat: calls a URL; by default with GET.
+        stopped: whether somebody wants it to end early.
+    """
+
+    def __init__(
+        self,
+        *,
+        accesses: Sequence[AccountAccess],
+        store: Store,
+        pipeline: Pipeline,
+        notifiers: Mapping[str, Notifier],
+        routes: Mapping[str, Severity],
+        settings: Check,
+        plan: Plan,
+        clock: Clock,
+        regions: Sequence[str] = (),
+        reach_back: int = 0,
+        heartbeat: Callable[[str], None] | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._accesses = accesses
+        self._store = store
+        self._pipeline = pipeline
+        self._notifiers = notifiers
+        self._routes = routes
+        self._settings = settings
+        self._plan = Plan() if settings.all_events else plan
+        self._clock = clock
+        self._regions = regions
+        self._reach_back = reach_back
+        self._heartbeat = heartbeat or call_heartbeat
+        self._stopped = stopped
+
+    def run(self) -> CycleReport:
+        """What the cycle did.
+
+        Raises:
+            StoreError: the state file cannot be used, or another run has held the lock for too long.
+        """
+        with self._store.cycles.lock() as lock:
+            if not lock.acquire():
+                return self._busy()
+            return self._run()
+
+    def _busy(self) -> CycleReport:
+        now, other = self._clock.now(), self._store.cycles.running()
+        if other is not None and now.timestamp() - other.started > self._settings.lock_stale:
+            raise StoreError(
+                "check",
+                f"another run (process {other.process}) has not ended for "
+                f"{int(now.timestamp() - other.started)} s and still holds the lock",
+                f"look why it hangs, then end it: kill {other.process}",
+            )
+        return CycleReport(started=now, outcome=BUSY, running_since=other.started if other else 0.0)
+
+    def _run(self) -> CycleReport:
+        report = CycleReport(started=self._clock.now())
+        begun = self._clock.monotonic()
+        deadline = begun + self._settings.budget
+        number, calm = self._store.cycles.begin(report.started.timestamp())
+        outcome = FAILED
+        try:
+            reading = self._read(report, deadline, calm=calm)
+            self._tell(report, deadline)
+            self._look_back(report, reading)
+            report.outcome = outcome = _outcome(report)
+            if outcome != FAILED:
+                self._beat(report)
+        finally:
+            report.seconds = self._clock.monotonic() - begun
+            self._store.cycles.finish(number, self._clock.now().timestamp(), outcome, report.line())
+        return report
+
+    def _read(self, report: CycleReport, deadline: float, *, calm: bool) -> Reading:
+        reading = Reading(
+            self._store,
+            self._pipeline,
+            self._settings,
+            self._plan,
+            self._clock,
+            deadline=deadline,
+            calm=calm,
+            stopped=self._stopped,
+            newest_done=lambda: self._send(report, deadline),
+        )
+        reading.run(self._accesses, self._regions, self._reach_back, report)
+        for region in report.regions:
+            region.requests = reading.reached().get(Place(region.account, region.region), 0)
+        return reading
+
+    def _tell(self, report: CycleReport, deadline: float) -> None:
+        names = [name for name, least in self._routes.items() if least <= Severity.HIGH]
+        report.notices.extend(tell_troubles(self._store, report.regions, names, self._seconds()))
+        self._send(report, deadline, always=True)
+
+    def _send(self, report: CycleReport, deadline: float, *, always: bool = False) -> None:
+        """Tells what is new, so that an alert does not wait until a backlog is read."""
+        messages = self._pipeline.announce(self._seconds())
+        report.messages.extend(messages)
+        if not messages and not always:
+            return
+        done = relay(self._store, self._notifiers, self._clock, deadline + RELAY_SECONDS)
+        report.sent += done.sent
+        report.waiting = sum(done.waiting.values())
+        report.dead += done.dead
+        report.errors.update(done.errors)
+
+    def _look_back(self, report: CycleReport, reading: Reading) -> None:
+        """How far every region is, and what may be forgotten."""
+        now, known = self._seconds(), self._store.coverage.lookups()
+        oldest_gap = now
+        for region in report.regions:
+            if region.region == "*":
+                continue
+            place = Place(region.account, region.region)
+            names = self._plan.in_region(region.region)
+            lookups = [known[key] for key in keys_of(place, reading.polled, names) if key in known]
+            begins = _unread_since(lookups, reading)
+            region.behind_seconds = now - begins if begins is not None else 0
+            waiting = [one for one in lookups[1:] if one.asked < reading.now]
+            region.waiting = [one.key.lookup.partition("=")[2] for one in waiting]
+            region.waiting_seconds = max((now - one.end for one in waiting), default=0)
+            if begins is not None and not region.error_kind:
+                oldest_gap = min(oldest_gap, begins)
+        keep = max(int(self._settings.sweep) + 3600, REREAD_SECONDS, now - oldest_gap + int(self._settings.overlap))
+        self._store.prune(now, Retention(seen=keep))
+        self._store.coverage.prune(now - int(self._settings.history) - 86400)
+
+    def _beat(self, report: CycleReport) -> None:
+        if not self._settings.heartbeat_url:
+            return
+        try:
+            self._heartbeat(self._settings.heartbeat_url)
+        except OSError as error:
+            report.problems.append(f"heartbeat failed: {type(error).__name__}: {error}")
+
+    def _seconds(self) -> int:
+        return int(self._clock.now().timestamp())
+
+
+def _unread_since(lookups: Sequence[Lookup], reading: Reading) -> int | None:
+    """Where the oldest gap of these begins; the first of them is also behind when its newest window was not read."""
+    oldest = reading.now - reading.limits.history
+    begins = [next(iter(gaps)).start for one in lookups if (gaps := one.gaps(oldest))]
+    if lookups and lookups[0].asked < reading.now:
+        begins.append(max(lookups[0].end, oldest))
+    return min(begins, default=None)
+
+
+def _outcome(report: CycleReport) -> str:
+    if not report.unread:
+        return GOOD
+    return PARTIAL if len(report.unread) < len(report.regions) else FAILED
+
+
+def call_heartbeat(url: str) -> None:
+    """Calls the URL with GET.
+
+    Raises:
+        OSError: no answer, or one that is no success.
+    """
+    import urllib.request
+
+    request = urllib.request.Request(url, headers={"User-Agent": "trailwatch"})  # noqa: S310 the URL is the user's own setting
+    with urllib.request.urlopen(request, timeout=HEARTBEAT_SECONDS) as answer:  # noqa: S310 the same
+        answer.read(1024)

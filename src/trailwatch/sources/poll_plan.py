@@ -1,0 +1,192 @@
+"""Which read-only calls are looked up by name, because a poll of what changes something never shows them.
+
+AssumeRole, GetSecretValue, GetPasswordData, ListBuckets and their like are recorded with `readOnly: true`, so a
+poll with `ReadOnly=false` is blind to the theft of secrets. The loaded rules say which of them matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from trailwatch.model.severity import Severity
+from trailwatch.rules.predicate import And, Field, Op, Or, Predicate
+from trailwatch.rules.rule import Rule
+from trailwatch.store.coverage import Lookup
+
+READ_VERBS = ("BatchGet", "Describe", "Get", "Head", "List", "Lookup", "Search", "Simulate")
+READ_ONLY = frozenset(
+    {
+        "AssumeRole",
+        "AssumeRoleWithSAML",
+        "AssumeRoleWithWebIdentity",
+        "AssumeRoot",
+        "Decrypt",
+        "Encrypt",
+        "GenerateDataKey",
+        "GenerateDataKeyWithoutPlaintext",
+        "DecodeAuthorizationMessage",
+    }
+)
+"""Recorded with `readOnly: true` although their names do not sound like it."""
+NOT_READ_ONLY = frozenset({"GetFederationToken", "GetSigninToken"})
+"""Recorded with `readOnly: false`, so the poll of what changes something shows them."""
+DATA_EVENTS = frozenset(
+    {
+        "BatchGetItem",
+        "GetItem",
+        "GetObject",
+        "GetObjectAcl",
+        "GetObjectTagging",
+        "GetRecords",
+        "HeadObject",
+        "ListObjects",
+        "ListObjectsV2",
+        "ListObjectVersions",
+    }
+)
+"""Data events: event history does not hold them, so no look-up finds them."""
+GLOBAL_SOURCES = frozenset({"cloudfront.amazonaws.com", "iam.amazonaws.com", "organizations.amazonaws.com"})
+"""Services whose events are all recorded in one region, see `home_region`."""
+
+
+class PlannedName(msgspec.Struct, frozen=True):
+    """An event name that is looked up, and why."""
+
+    name: str
+    severity: Severity
+    """The highest among the rules that name it."""
+    sources: tuple[str, ...]
+    """Event sources that the rules ask for with it; empty when a rule does not say."""
+    rules: tuple[str, ...]
+    """Slugs of the rules that name it."""
+
+    @property
+    def lookup(self) -> str:
+        return f"EventName={self.name}"
+
+    def is_recorded_in(self, region: str) -> bool:
+        """Whether events of this name can be there at all."""
+        if self.sources and GLOBAL_SOURCES.issuperset(self.sources):
+            return region == home_region(region)
+        return True
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """All names, most severe first, then by name."""
+
+    names: tuple[PlannedName, ...] = ()
+
+    def in_region(self, region: str) -> list[PlannedName]:
+        return [name for name in self.names if name.is_recorded_in(region)]
+
+
+def home_region(region: str) -> str:
+    """The region where global services of the same partition are recorded."""
+    for prefix, home in (("cn-", "cn-north-1"), ("us-gov-", "us-gov-west-1")):
+        if region.startswith(prefix):
+            return home
+    return "us-east-1"
+
+
+def is_read_only(name: str) -> bool:
+    """Whether events of this name are recorded with `readOnly: true`."""
+    if name in NOT_READ_ONLY:
+        return False
+    return name in READ_ONLY or name.startswith(READ_VERBS)
+
+
+def plan_of(rules: Iterable[Rule]) -> Plan:
+    """The names that the rules ask for and the poll of what changes something never shows."""
+    wanted: dict[str, list[tuple[Rule, frozenset[str]]]] = {}
+    for rule in rules:
+        for name, sources in _named(rule.condition):
+            if is_read_only(name) and name not in DATA_EVENTS:
+                wanted.setdefault(name, []).append((rule, sources))
+    names = [_planned(name, found) for name, found in wanted.items()]
+    return Plan(tuple(sorted(names, key=lambda planned: (-planned.severity.rank, planned.name))))
+
+
+def _planned(name: str, found: Sequence[tuple[Rule, frozenset[str]]]) -> PlannedName:
+    everywhere = any(not sources for _, sources in found)
+    sources = () if everywhere else tuple(sorted(frozenset().union(*(sources for _, sources in found))))
+    return PlannedName(
+        name=name,
+        severity=max(rule.info.severity for rule, _ in found),
+        sources=sources,
+        rules=tuple(sorted({rule.info.slug for rule, _ in found})),
+    )
+
+
+def _named(condition: Predicate) -> Iterator[tuple[str, frozenset[str]]]:
+    """Each event name that can make the condition true, with the event sources asked for beside it."""
+    sources = frozenset(_values(condition, "eventSource"))
+    if isinstance(condition, Or):
+        for item in condition.items:
+            yield from _named(item)
+    elif isinstance(condition, And):
+        for item in condition.items:
+            for name, inner in _named(item):
+                yield name, inner or sources
+    elif isinstance(condition, Field):
+        for name in _values(condition, "eventName"):
+            yield name, frozenset()
+
+
+def _values(condition: Predicate, path: str) -> Iterator[str]:
+    """What must be equal to one of; negated parts say nothing about that."""
+    if isinstance(condition, And):
+        for item in condition.items:
+            yield from _values(item, path)
+    elif isinstance(condition, Field) and condition.path == path and condition.op is Op.EQ:
+        yield from (value for value in condition.values if isinstance(value, str))
+
+
+def due(names: Sequence[PlannedName], lookups: dict[str, Lookup], requests: int) -> list[PlannedName]:
+    """The names whose turn it is: the most severe first, and always one of the others, longest unasked first.
+
+    Args:
+        names: the plan in one region.
+        lookups: what is known about each, by `PlannedName.lookup`.
+        requests: how many look-ups the cycle may make there.
+    """
+    first, places, others = _shares(names, requests)
+    chosen = _longest_unasked(first, lookups)[:places]
+    return chosen + _longest_unasked(others, lookups)[: max(0, requests - len(chosen))]
+
+
+def _shares(names: Sequence[PlannedName], requests: int) -> tuple[Sequence[PlannedName], int, Sequence[PlannedName]]:
+    """The names that come first, how many of them in one cycle, and the others, which share what is left.
+
+    Where that would bring the others round more often than the first, all take turns alike.
+    """
+    highest = max((planned.severity for planned in names), default=None)
+    first = [planned for planned in names if planned.severity is highest]
+    others = [planned for planned in names if planned.severity is not highest]
+    places = max(0, requests - 1 if others and requests > 1 else requests)
+    rest = requests - min(places, len(first))
+    if others and _turns(len(first), places) > _turns(len(others), rest):
+        return names, max(0, requests), []
+    return first, places, others
+
+
+def _longest_unasked(names: Iterable[PlannedName], lookups: dict[str, Lookup]) -> list[PlannedName]:
+    def order(planned: PlannedName) -> tuple[int, int, str]:
+        known = lookups.get(planned.lookup)
+        return (known.asked if known else 0), -planned.severity.rank, planned.name
+
+    return sorted(names, key=order)
+
+
+def minutes_between(names: Sequence[PlannedName], requests: int) -> dict[str, int]:
+    """How many cycles pass from one turn of a name to its next, by name; 0 for never."""
+    first, places, others = _shares(names, requests)
+    rest = requests - min(places, len(first))
+    return {planned.name: _turns(len(first), places) for planned in first} | {
+        planned.name: _turns(len(others), rest) for planned in others
+    }
+
+
+def _turns(names: int, places: int) -> int:
+    return -(-names // places) if places > 0 else 0
