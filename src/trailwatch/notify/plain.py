@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
+from trailwatch.decode.records import to_mapping
+from trailwatch.errors import DecodeError
 from trailwatch.model.fieldpath import find_values
+from trailwatch.model.inert import for_terminal
+from trailwatch.model.secrets import MASK, masked, masked_text
 
 TEXT_LIMIT = 300
-_SHORTEST_SECRET = 6
-_SECRET_NAMES = (
-    "password",
-    "secretaccesskey",
-    "sessiontoken",
-    "secretstring",
-    "secretbinary",
-    "privatekey",
-    "authtoken",
-)
-_MASK = "****"
+SHORTEST_SECRET = 6
+"""Shorter secrets are masked where they stand and not looked for in other texts: they would be found everywhere."""
+_RECOGNISED_BY = 12
+"""Characters at a secret's start that give it away, because a text may have cut it short."""
 
 
 def inert(text: str, limit: int = TEXT_LIMIT, *, lines: bool = False, links: bool = False) -> str:
@@ -36,34 +32,30 @@ def inert(text: str, limit: int = TEXT_LIMIT, *, lines: bool = False, links: boo
         links: keep web addresses; for what a rule's author wrote.
     """
     kept = text[:limit]
-    shown = "".join(c if _is_harmless(c) or (lines and c in "\n\t") else _escaped(c) for c in kept)
+    shown = "\n".join(map(_line, kept.split("\n"))) if lines else for_terminal(kept)
     if not links:
         shown = shown.replace("://", "[:]//").replace("www.", "www[.]")
     return shown if len(text) <= limit else f"{shown}... ({len(text):,} characters)"
 
 
-def _is_harmless(character: str) -> bool:
-    # C: control, format (direction marks, zero width), surrogate, private, unassigned; Zl, Zp: line breaks
-    category = unicodedata.category(character)
-    return category[0] != "C" and category not in ("Zl", "Zp")
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 Python's own forms
+def _line(text: str) -> str:
+    return for_terminal(text.replace("\t", "    "))
 
 
 def read_record(raw: bytes) -> Mapping[str, Any]:
     """The record as a mapping; empty where it is none, because evidence may outlive the decoder that read it."""
     try:
-        record = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return to_mapping(raw)
+    except DecodeError:
         return {}
-    return record if isinstance(record, dict) else {}
 
 
 class Masking:
-    """Shows texts with the secrets of some records left out, wherever in a text they stand."""
+    """Shows texts without the secrets of some records, wherever in a text they stand.
+
+    Args:
+        records: as recorded, not masked.
+    """
 
     def __init__(self, records: Iterable[Mapping[str, Any]]) -> None:
         found = {secret for record in records for secret in _secrets(record)}
@@ -71,24 +63,39 @@ class Masking:
 
     def __call__(self, text: str, limit: int = TEXT_LIMIT) -> str:
         for secret in self._secrets:
-            text = text.replace(secret, _MASK)
-        return inert(text, limit)
+            text = _without(text, secret)
+        return inert(masked_text(text), limit)
 
-    def values(self, record: Mapping[str, Any], path: str) -> list[str]:
-        """The texts of the values at a dotted path, masked."""
-        return [self(_text_of(value)) for value in find_values(record, path)]
+
+def _without(text: str, secret: str) -> str:
+    start = secret[:_RECOGNISED_BY]
+    at = text.find(start)
+    while at >= 0:
+        end = at + len(start)
+        while end < len(text) and text[end] == secret[end - at : end - at + 1]:
+            end += 1
+        text = text[:at] + MASK + text[end:]
+        at = text.find(start, at + len(MASK))
+    return text
+
+
+def values_at(record: Mapping[str, Any], path: str) -> list[str]:
+    """The texts of the values at a dotted path."""
+    return [_text_of(value) for value in find_values(record, path)]
 
 
 def _text_of(value: object) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode(errors="replace")
 
 
-def _secrets(value: object, *, named: bool = False) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _secrets(item, named=named or key.lower().endswith(_SECRET_NAMES))
-    elif isinstance(value, list):
-        for item in value:
-            yield from _secrets(item, named=named)
-    elif named and isinstance(value, str) and len(value) >= _SHORTEST_SECRET:
-        yield value
+def _secrets(record: Mapping[str, Any]) -> Iterator[str]:
+    """The texts that masking takes out of a record."""
+    pending: list[tuple[Any, Any]] = [(record, masked(record))]
+    while pending:
+        value, shown = pending.pop()
+        if isinstance(value, Mapping):
+            pending.extend((item, shown[key]) for key, item in value.items())
+        elif isinstance(value, list):
+            pending.extend(zip(value, shown, strict=True))
+        elif shown == MASK and isinstance(value, str) and len(value) >= SHORTEST_SECRET:
+            yield value

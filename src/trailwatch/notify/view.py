@@ -11,7 +11,8 @@ import msgspec
 from trailwatch.model.alert import Alert, Evidence
 from trailwatch.model.message import Message
 from trailwatch.model.principal import Principal, principal_of
-from trailwatch.notify.plain import Masking, inert, read_record
+from trailwatch.model.secrets import masked
+from trailwatch.notify.plain import Masking, inert, read_record, values_at
 
 ALERTS_IN_FULL = 6
 """Further alerts of a message get one line each, so that a flood stays readable."""
@@ -20,6 +21,7 @@ EVENTS_AMONG_MANY = 5
 VALUES_SHOWN = 5
 """Distinct addresses, regions, sessions, ... in one line; the rest is counted."""
 PRINCIPAL_LIMIT = 120
+REASON_LIMIT = 600
 SHOWN_ANYWAY = frozenset(
     {"eventName", "eventSource", "awsRegion", "sourceIPAddress", "userAgent", "errorCode", "recipientAccountId"}
 )
@@ -122,9 +124,10 @@ def view_of(message: Message, zone: tzinfo | None) -> MessageView:
         zone: the reader's zone; None for the machine's.
     """
     alerts = sorted(message.alerts, key=lambda alert: (-alert.severity.rank, alert.first_time, alert.id))
-    records = {id(e): read_record(e.record) for alert in alerts for e in alert.evidence}
+    recorded = {id(e): read_record(e.record) for alert in alerts for e in alert.evidence}
     # one masking for the whole message: a secret of one event must not show through the text of another
-    show = Masking(records.values())
+    show = Masking(recorded.values())
+    records: dict[int, Mapping[str, Any]] = {key: masked(record) for key, record in recorded.items()}
     first = alerts[0] if alerts else None
     # a record that cannot be read says nothing about anybody
     people = [principal_of(records[id(e)]) for alert in alerts for e in alert.evidence if records[id(e)]]
@@ -252,14 +255,17 @@ def _alert_facts(
             ("User agent", [e.user_agent for e in evidence]),
             ("Account", [e.account for e in evidence] or [alert.account]),
             ("Region", [e.region for e in evidence] or [alert.region]),
-            ("Matched", [e.reason for e in evidence]),
         ],
         show,
     )
+    reasons = list(dict.fromkeys(e.reason for e in evidence if e.reason))
+    if reasons:
+        more = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+        yield Fact("Matched", show(reasons[0], REASON_LIMIT) + more)
     if evidence:
         record = records[id(evidence[0])]
         paths = [path for path in alert.rule.fields if path not in SHOWN_ANYWAY]
-        yield from _facts([(_label(path), show.values(record, path)) for path in paths], show)
+        yield from _facts([(_label(path), values_at(record, path)) for path in paths], show)
     for label, value in alert.context.items():
         yield Fact(inert(label, 80), show(value))
 

@@ -158,12 +158,13 @@ def test_secrets_of_a_record_leave_by_no_channel(samples, channel):
         userAgent=f"agent that repeats {secrets[2]}",
     )
     rule = samples.rule(fields=("responseElements.credentials", "requestParameters.password"))
-    evidence = samples.evidence(record, reason=f"responseElements.credentials.sessionToken is {secrets[0]}")
+    reason = f"sessionToken is {secrets[0]}, cut short it is {secrets[0][:20]}..."
+    evidence = samples.evidence(record, reason=reason)
 
     parts = CHANNELS[channel](samples.message(samples.alert(evidence, rule=rule, context={"token": secrets[1]})))
 
     for part in parts.values():
-        assert [secret for secret in secrets if secret in part.replace("\n", "")] == []
+        assert [secret for secret in secrets if secret[:15] in part.replace("\n", "")] == []
     assert "ASIASHOWN" in parts["text"]
 
 

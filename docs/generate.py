@@ -1,0 +1,214 @@
+"""Writes the generated parts of the pages from the code; with `--check` it only says which are stale.
+
+A generated part stands between `<!-- generated: NAME -->` and `<!-- end of generated -->`. What it says is taken from
+config/schema.py (settings), the commands themselves, errors.py (exit codes) and the rules that ship.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import inspect
+import re
+import sys
+import typing
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+DOCS = Path(__file__).parent
+PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end of generated -->)", re.DOTALL)
+
+EXIT_CODES = {
+    0: "Done.",
+    1: "Failed: a source, the state file or the work itself.",
+    2: "The command line, the configuration or a rule is wrong; nothing was done.",
+    3: "Done, but something was skipped, such as a region that cannot be read; the output says what.",
+    10: "`--fail-on SEVERITY` was given and an alert of that severity or above was found.",
+}
+
+
+def settings() -> str:
+    """Every setting with its sentence, type and default, one table for each section."""
+    from trailwatch.config import schema
+
+    sentences = _sentences(Path(schema.__file__))
+    out = []
+    for heading, kind in _sections(schema):
+        out.append(f"### {heading}\n\n{_section_sentence(sentences[kind.__name__][''])}\n")
+        out.append("| Setting | Type | Default | What it is |\n|---|---|---|---|")
+        hints = typing.get_type_hints(kind, include_extras=True)
+        for field in msgspec.structs.fields(kind):
+            if field.name in ("account", "notify") or _is_section(hints[field.name]):
+                continue
+            text = sentences[kind.__name__].get(field.name, "")
+            out.append(
+                f"| `{field.name}` | {_type(hints[field.name], schema)} | "
+                f"{_default(field, hints[field.name], schema)} | {_cell(text)} |"
+            )
+        out.append("")
+    return "\n".join(out)
+
+
+def commands() -> str:
+    """Every command with its arguments and options."""
+    from trailwatch.cli import main
+
+    out = [
+        "Before the command: `--config FILE`, `--debug` (show the traceback of an error), `--version`, `--help`.\n"
+    ]
+    for name in main.COMMANDS:
+        command = main.main.get_command(click.Context(main.main), name)
+        if command is not None:
+            out.extend(_command(f"trailwatch {name}", command, level=2))
+    return "\n".join(out)
+
+
+def exit_codes() -> str:
+    """What each exit code says."""
+    rows = [f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items()]
+    return "\n".join(["| Exit code | Meaning |", "|---|---|", *rows, ""])
+
+
+def shipped_rules() -> str:
+    """The rules that ship, most severe first."""
+    from trailwatch.rules.catalog import load_rules
+
+    rules = sorted((rule.info for rule in load_rules([]).rules), key=lambda r: (-r.severity.rank, r.slug))
+    rows = [
+        f"| `{rule.slug}` | {rule.severity.value} | {_cell(rule.title)} | {', '.join(rule.techniques)} |"
+        for rule in rules
+    ]
+    return "\n".join(["| Rule | Severity | What it finds | ATT&CK |", "|---|---|---|---|", *rows, ""])
+
+
+def derived_fields() -> str:
+    """What rules can ask that no record says outright."""
+    from trailwatch.rules.derived_names import DERIVED_NAMES
+
+    rows = [f"| `{name.path}` | {name.kind} | {_cell(name.sentence)} |" for name in DERIVED_NAMES]
+    return "\n".join(["| Field | Kind | What it says |", "|---|---|---|", *rows, ""])
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "settings": settings,
+    "commands": commands,
+    "exit_codes": exit_codes,
+    "shipped_rules": shipped_rules,
+    "derived_fields": derived_fields,
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0 when every page is up to date in the end; 1 when `--check` found a stale one."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when a page is stale")
+    check = parser.parse_args(arguments).check
+    stale = 0
+    for page in sorted(DOCS.glob("*.md")):
+        before = page.read_text(encoding="utf-8")
+        after = PART.sub(lambda found: f"{found[1]}\n{PARTS[found[2]]()}\n{found[3]}", before)
+        if after == before:
+            continue
+        if check:
+            stale += 1
+            print(f"{page.name}: stale; run `make docs`", file=sys.stderr)
+        else:
+            page.write_text(after, encoding="utf-8")
+            print(page.name)
+    return 1 if stale else 0
+
+
+def _sections(schema: Any) -> Iterator[tuple[str, type[msgspec.Struct]]]:
+    yield "At the top of the file", schema.Config
+    for name, kind in typing.get_type_hints(schema.Config, include_extras=True).items():
+        if _is_section(kind):
+            yield f"`[{name}]`", kind
+    yield "`[[account]]`", schema.Account
+    for kind in typing.get_args(schema.NotifySettings):
+        yield f'`[[notify]]`, `type = "{kind.__struct_config__.tag}"`', kind
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def _section_sentence(text: str) -> str:
+    """The class's docstring without the part that the heading says already."""
+    said = text.split(": ", 1)[-1].strip() if text.startswith("`[") else text.strip()
+    return said[:1].upper() + said[1:]
+
+
+def _sentences(path: Path) -> dict[str, dict[str, str]]:
+    """Class -> attribute -> the string below it; `""` -> the class's docstring."""
+    found: dict[str, dict[str, str]] = {}
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        found[node.name] = {"": ast.get_docstring(node) or ""}
+        for item, after in zip(node.body, node.body[1:], strict=False):
+            if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name) and isinstance(after, ast.Expr):
+                found[node.name][item.target.id] = str(ast.literal_eval(after.value))
+    return found
+
+
+def _type(hint: Any, schema: Any) -> str:
+    if hint == schema.Seconds:
+        return "duration"
+    if hint == schema.Bytes:
+        return "size"
+    if typing.get_origin(hint) is tuple:
+        return "list of texts"
+    if typing.get_origin(hint) is typing.Literal:
+        return " or ".join(f"`{choice}`" for choice in typing.get_args(hint))
+    return {str: "text", int: "number", bool: "true or false"}.get(hint, "severity")
+
+
+def _default(field: Any, hint: Any, schema: Any) -> str:
+    from trailwatch.config.units import format_duration
+
+    if field.required:
+        return "required"
+    value = field.default
+    if hint == schema.Seconds:
+        return f"`{format_duration(value)}`"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, (str, tuple)) and not value:
+        return "empty"
+    return f"`{getattr(value, 'value', value)}`"
+
+
+def _command(path: str, command: click.Command, *, level: int) -> Iterator[str]:
+    context = click.Context(command, info_name=path)
+    usage = " ".join(command.collect_usage_pieces(context))
+    yield f"{'#' * level} `{path}`\n"
+    yield f"{_prose(command.help or '')}\n"
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            sub = command.get_command(context, name)
+            if sub is not None:
+                yield from _command(f"{path} {name}", sub, level=level + 1)
+        return
+    yield f"    {path} {usage}\n"
+    options = [param for param in command.params if isinstance(param, click.Option)]
+    rows = [record for param in options if (record := param.get_help_record(context)) is not None]
+    if rows:
+        yield "| Option | What it does |\n|---|---|"
+        yield from (f"| `{_cell(option)}` | {_cell(text)} |" for option, text in rows)
+        yield ""
+
+
+def _prose(text: str) -> str:
+    return inspect.cleandoc(text.replace("\b\n", ""))
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
