@@ -1,0 +1,261 @@
+"""`trailwatch scan`: the rules over log files, folders or standard input; no AWS, no state."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO
+
+import click
+
+from trailwatch.cli.main import Invocation
+from trailwatch.model.severity import Severity
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from trailwatch.cli.scan_pool import Job, Progress
+    from trailwatch.config.schema import Config
+    from trailwatch.detect.engine import Engine
+    from trailwatch.model.alert import Alert
+    from trailwatch.model.match import Match, Reject, RuleFailure, Tally
+    from trailwatch.rules.rule import RuleSet
+    from trailwatch.sources.files import LogFile
+
+SKIPPED = 3
+"""Exit code: done, but something was skipped."""
+LEVEL_MET = 10
+"""Exit code: done, and `--fail-on` found what it looks for."""
+_REASONS_SHOWN = 10
+_LEVELS = click.Choice([level.value for level in Severity])
+
+
+class _Wanted(NamedTuple):
+    """What the options say about the result."""
+
+    show: str
+    form: str
+    output: str | None
+    least: Severity
+    fail_on: Severity | None
+    stats: str | None
+
+
+class _Result(NamedTuple):
+    """Everything that was found; matches in order, all severities."""
+
+    matches: list[Match]
+    rejects: list[Reject]
+    failures: list[RuleFailure]
+    tally: Tally
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--show", type=click.Choice(["alerts", "matches"]), default="alerts", help="What to print.")
+@click.option("--format", "form", type=click.Choice(["table", "jsonl", "csv"]), default="table", help="How to print.")
+@click.option("--output", metavar="FILE", help="Write the result there instead of to standard output.")
+@click.option("--min-severity", "least", type=_LEVELS, default="informational", help="Show nothing below it.")
+@click.option("--since", metavar="TIME", help="Only events from then on: 2026-01-31T00:00:00Z, 7d.")
+@click.option("--until", metavar="TIME", help="Only events before then.")
+@click.option(
+    "--rules",
+    "dirs",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="A file or folder of rules besides the configured ones; may be repeated.",
+)
+@click.option("--only", multiple=True, metavar="RULE_ID", help="Run only this rule; may be repeated.")
+@click.option("--profile", type=click.Choice(["core", "standard"]), help="Which of the shipped rules.")
+@click.option("--workers", type=click.IntRange(1), help="Processes; default: one for each core.")
+@click.option("--fail-on", type=_LEVELS, help="Exit with 10 when there is an alert of this severity or above.")
+@click.option("--stats-json", "stats", metavar="FILE", help="Write the counters there.")
+@click.pass_obj
+def command(
+    invocation: Invocation,
+    /,
+    *,
+    paths: Sequence[str],
+    since: str | None,
+    until: str | None,
+    dirs: Sequence[Path],
+    only: Sequence[str],
+    profile: str | None,
+    workers: int | None,
+    least: str,
+    fail_on: str | None,
+    **output: Any,
+) -> None:
+    """Run the rules over log files, folders, or standard input (-).
+
+    Reads trail files, JSON arrays and lines, EventBridge events, lookup-events output and CloudWatch Logs exports,
+    gzipped or not. Exits with 3 when something could not be read.
+    """
+    from trailwatch import wiring
+    from trailwatch.cli.scan_pool import Job
+    from trailwatch.cli.times import seconds
+    from trailwatch.clock import SystemClock
+    from trailwatch.sources.files import find_files
+
+    started, now = time.perf_counter(), SystemClock().now()
+    wanted = _Wanted(least=Severity(least), fail_on=Severity(fail_on) if fail_on else None, **output)
+    config = invocation.config()
+    rules = partial(_load, config, invocation.environment, dirs, only, profile)
+    ruleset = rules()
+    job = Job(partial(_engine, rules), seconds(since, "--since", now), seconds(until, "--until", now))
+    files = find_files(paths)
+    with _opened(wanted.output) as stream:
+        processes = workers or len(os.sched_getaffinity(0))
+        result = _scan(files, job, wiring.engine_of(ruleset), processes)
+        alerts = _write(result, wanted, stream)
+    took = time.perf_counter() - started
+    if wanted.stats:
+        _write_stats(wanted, result, alerts, took, processes)
+    for line in _complaints(result, ruleset):
+        click.echo(line, err=True)
+    click.echo(_summary(result, len(files), alerts, took), err=True)
+    skipped = result.rejects or result.failures or any(problem.error for problem in ruleset.problems)
+    sys.exit(LEVEL_MET if _level_met(result, wanted) else SKIPPED if skipped else 0)
+
+
+def _load(
+    config: Config, environment: Mapping[str, str], dirs: Sequence[Path], only: Sequence[str], profile: str | None
+) -> RuleSet:
+    from trailwatch import wiring
+
+    return wiring.load_ruleset(config, environment, dirs=dirs, only=only, profile=profile)
+
+
+def _engine(rules: Callable[[], RuleSet]) -> Engine:
+    from trailwatch import wiring
+
+    return wiring.engine_of(rules())
+
+
+def _scan(files: Sequence[LogFile], job: Job, engine: Engine, workers: int) -> _Result:
+    from trailwatch.cli.scan_pool import scan_files
+    from trailwatch.model.match import Tally, in_order
+
+    result = _Result([], [], [], Tally())
+    with _progress(sum(file.size for file in files)) as progress:
+        stdin: BinaryIO = sys.stdin.buffer
+        for found in scan_files(files, job, engine, workers=workers, stdin=stdin, progress=progress):
+            result.matches.extend(found.matches)
+            result.rejects.extend(found.rejects)
+            result.failures.extend(found.failures)
+            result.tally.add(found.tally)
+    return result._replace(matches=in_order(result.matches))
+
+
+def _write(result: _Result, wanted: _Wanted, stream: TextIO) -> list[Alert]:
+    """Writes what is wanted; all alerts of the wanted severity come back."""
+    from trailwatch.cli import scan_output as out
+    from trailwatch.detect.triage import group
+
+    alerts = [alert for alert in group(result.matches) if alert.severity >= wanted.least]
+    if wanted.show == "alerts":
+        rows, columns = [out.alert_row(alert) for alert in alerts], out.ALERT_COLUMNS
+    else:
+        shown = [match for match in result.matches if match.rule.severity >= wanted.least]
+        rows, columns = [out.match_row(match) for match in shown], out.MATCH_COLUMNS
+    if wanted.form == "jsonl":
+        out.write_jsonl(rows, stream)
+    elif wanted.form == "csv":
+        out.write_csv(rows, out.ALERT_FIELDS if wanted.show == "alerts" else out.MATCH_FIELDS, stream)
+    elif rows:
+        out.write_table(rows, columns, stream)
+    return alerts
+
+
+def _opened(path: str | None) -> AbstractContextManager[TextIO]:
+    from trailwatch.errors import UsageError
+
+    if path is None:
+        return nullcontext(sys.stdout)
+    try:
+        return Path(path).open("w", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(path, f"cannot be written: {error.strerror}", "name another file") from error
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Progress]:
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False)
+    with bar:  # without a thread of its own: worker processes are forked while it is on
+        task = bar.add_task("scan", total=total)
+
+        def advance(done: int) -> None:
+            bar.advance(task, done)
+            bar.refresh()
+
+        yield advance
+
+
+def _write_stats(wanted: _Wanted, result: _Result, alerts: Sequence[Alert], took: float, processes: int) -> None:
+    import json
+
+    from trailwatch.cli.scan_pool import peak_rss_mb
+
+    tally = result.tally
+    content = {
+        "records": tally.records,
+        "events": tally.events,
+        "duplicates": tally.duplicates,
+        "rejects": tally.rejects,
+        "left_out": dict(sorted(tally.left_out.items())),
+        "mended": tally.mended,
+        "failures": tally.failures,
+        "matched": tally.matched,
+        "matches": sum(match.rule.severity >= wanted.least for match in result.matches),
+        "alerts": len(alerts),
+        "seconds": round(took, 3),
+        "events_per_second": round(tally.events / took) if took else 0,
+        "peak_rss_mb": peak_rss_mb(processes),
+    }
+    with _opened(wanted.stats) as stream:
+        stream.write(json.dumps(content) + "\n")
+
+
+def _complaints(result: _Result, ruleset: RuleSet) -> Iterator[str]:
+    from trailwatch.model.inert import for_terminal
+
+    for problem in ruleset.problems:
+        yield for_terminal(f"{'error' if problem.error else 'warning'}: {problem.origin}: {problem.text}")
+    for reject in result.rejects[:_REASONS_SHOWN]:
+        yield for_terminal(f"reject: {reject.reason}")
+    if len(result.rejects) > _REASONS_SHOWN:
+        yield f"reject: ... and {len(result.rejects) - _REASONS_SHOWN:,} more"
+    raised = Counter((failure.rule_id, failure.error) for failure in result.failures)
+    for (rule_id, error), count in sorted(raised.items()):
+        yield for_terminal(f"error: rule {rule_id} raised on {count:,} events: {error}")
+
+
+def _summary(result: _Result, files: int, alerts: Sequence[Alert], took: float) -> str:
+    tally = result.tally
+    by_level = Counter(alert.severity for alert in alerts)
+    levels = ", ".join(f"{by_level[level]} {level.value}" for level in reversed(Severity) if by_level[level])
+    parts = [f"{tally.events:,} events in {files:,} {'file' if files == 1 else 'files'}, {took:.1f} s"]
+    parts.append(f"{len(alerts):,} {'alert' if len(alerts) == 1 else 'alerts'}" + (f" ({levels})" if levels else ""))
+    counted = [(tally.duplicates, "duplicates"), (tally.rejects, "rejects"), (tally.mended, "mended characters")]
+    parts += [f"{count:,} {what}" for count, what in counted if count]
+    parts += [f"{count:,} left out: {what}" for what, count in sorted(tally.left_out.items())]
+    return "; ".join(parts)
+
+
+def _level_met(result: _Result, wanted: _Wanted) -> bool:
+    return wanted.fail_on is not None and any(
+        match.rule.alerting and match.rule.severity >= wanted.fail_on for match in result.matches
+    )
