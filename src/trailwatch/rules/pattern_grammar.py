@@ -30,6 +30,7 @@ from collections.abc import Callable
 from trailwatch.errors import RuleError
 from trailwatch.model.fieldpath import Segment, Wild, print_path
 from trailwatch.rules.predicate import Field, Not, Op, Or, Predicate, Value, all_of, any_of
+from trailwatch.rules.regex import regex_refusal
 
 MAX_LENGTH = 1024
 """Characters of a pattern."""
@@ -40,7 +41,9 @@ MAX_WILDCARDS = 3
 MAX_DEPTH = 50
 """Nested parentheses; our own bound, so that no pattern exhausts the stack."""
 
-REGEX_TEXT = re.compile(r"(?:[A-Za-z0-9:_#=@/;,\-^$?\[\]{}|*+.]|\\.)+")
+REGEX_TEXT = re.compile(
+    r"(?:[A-Za-z0-9:_#=@/;,\-^$?\[\]{}|*+.]|\\(?:x[0-9A-Fa-f]{2}|[dDsSwW]|[:_#=@/;,\-^$?\[\]{}|*+.\\]))+"
+)
 """What a regular expression between percent signs may hold: no blanks, parentheses, `!` or `%`."""
 
 _BLANK = re.compile(r"\s*")
@@ -295,7 +298,7 @@ class _Parser:
         if self.regexes > MAX_REGEXES:
             what = f"the pattern has more than {MAX_REGEXES} regular expressions, CloudWatch takes {MAX_REGEXES}"
             raise self.error(what, "split it into two rules", start)
-        refusal = re2_refusal(pattern)
+        refusal = regex_refusal(pattern)
         if refusal:
             raise self.error(f"the regular expression {pattern!r} is refused: {refusal}", "correct it", start + 1)
         self.at = end + 1
@@ -371,17 +374,3 @@ def _text_test(path: str, text: str) -> Field:
         return Field(path, Op.EQ, (text,), cased=True, strict=True)
     pattern = text.replace("\\", "\\\\").replace("?", "\\?")
     return Field(path, Op.LIKE, (pattern,), cased=True, strict=True)
-
-
-def re2_refusal(pattern: str) -> str:
-    """Why RE2 refuses a pattern, in its words; empty when it does not."""
-    import re2
-
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        re2.compile(pattern, options=options)
-    except re2.error as error:
-        reason = error.args[0] if error.args else error
-        return reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-    return ""

@@ -1,0 +1,52 @@
+"""The languages a rule can be written out in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from trailwatch.rules.predicate import Predicate
+from trailwatch.rules.rule import Rule
+from trailwatch.translate.errors import Inexpressible
+
+
+def _sql_duckdb(predicate: Predicate) -> str:
+    from trailwatch.translate.duckdb import to_sql
+
+    return to_sql(predicate)
+
+
+def _cloudwatch(predicate: Predicate) -> str:
+    from trailwatch.translate.cloudwatch import to_pattern
+
+    return to_pattern(predicate)
+
+
+def _eventbridge(predicate: Predicate) -> str:
+    from trailwatch.translate.eventbridge import to_event_pattern
+
+    return to_event_pattern(predicate)
+
+
+TARGETS: dict[str, Callable[[Predicate], str]] = {
+    "sql-duckdb": _sql_duckdb,
+    "cloudwatch": _cloudwatch,
+    "eventbridge": _eventbridge,
+}
+
+
+def convert(rule: Rule, target: str) -> str:
+    """The rule in the target's language; it matches exactly what the rule matches.
+
+    Raises:
+        Inexpressible: the target cannot say what the rule says.
+    """
+    if rule.script is not None:
+        raise Inexpressible(rule.info.origin, f"{target} cannot run the Python of {rule.info.slug}", "")
+    if rule.first_seen is not None:
+        what = f"{target} has no memory of what was seen before, which {rule.info.slug} asks for"
+        raise Inexpressible(rule.info.origin, what, "")
+    try:
+        return TARGETS[target](rule.condition)
+    except Inexpressible as error:
+        what = f"{target} cannot say {rule.info.slug} exactly: {error.origin}: {error.what}"
+        raise Inexpressible(rule.info.origin, what, error.remedy) from None
