@@ -1,0 +1,1 @@
+"""Rules over events: compiling, matching, explaining, and matches becoming alerts."""

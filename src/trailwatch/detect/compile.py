@@ -1,15 +1,27 @@
-"""Predicates as closures over a `Record`, and partial evaluation of predicates."""
+"""Predicates as trees of compiled tests: asked whole, in part, or clause by clause."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from trailwatch.detect.leaf import REFERENCES, reference_test, value_test
 from trailwatch.detect.record import Record, getter, is_absent, strict_getter
-from trailwatch.rules.predicate import And, Const, Field, Not, Op, Or, Predicate, all_of, any_of, none_of
+from trailwatch.rules.predicate import And, Const, Field, Not, Op, Predicate
 
 Test = Callable[[Record], bool]
+Place = Callable[[Field], tuple[int, int] | None]
+"""Where the outcome of a field test is known before a record is looked at: (number of the field, bit)."""
+
+
+class Node(NamedTuple):
+    """One node of a predicate with its test."""
+
+    predicate: Predicate
+    test: Test
+    items: tuple[Node, ...] = ()
+    place: tuple[int, int] | None = None
+    """For a field test whose outcome follows from the class of one value: (number of the field, bit)."""
 
 
 def compile_predicate(predicate: Predicate) -> Test:
@@ -18,21 +30,81 @@ def compile_predicate(predicate: Predicate) -> Test:
     Raises:
         ValueError: a field's value does not fit its operator.
     """
+    return compile_tree(predicate).test
+
+
+def compile_tree(predicate: Predicate, place: Place = lambda _field: None) -> Node:
+    """The predicate with a test at every node.
+
+    Raises:
+        ValueError: a field's value does not fit its operator.
+    """
     if isinstance(predicate, Field):
-        return _strict_field(predicate) if predicate.strict else _field(predicate)
+        test = _strict_field(predicate) if predicate.strict else _field(predicate)
+        return Node(predicate, test, (), place(predicate))
     if isinstance(predicate, Const):
-        value = predicate.value
-        return lambda _record: value
+        return Node(predicate, _always if predicate.value else _never)
     if isinstance(predicate, Not):
-        inner = compile_predicate(predicate.item)
-        return lambda record: not inner(record)
-    tests = [compile_predicate(item) for item in predicate.items]
-    return _all(tests) if isinstance(predicate, And) else _any(tests)
+        item = compile_tree(predicate.item, place)
+        return Node(predicate, _not(item.test), (item,))
+    items = tuple(compile_tree(item, place) for item in predicate.items)
+    join = _all if isinstance(predicate, And) else _any
+    return Node(predicate, join([item.test for item in items]), items)
 
 
-def _all(tests: list[Test]) -> Test:
+def remainder(node: Node, masks: Sequence[int]) -> bool | Test:
+    """What is left to ask of a record when the classes of its values are known: nothing, or a test.
+
+    Args:
+        node: the compiled predicate.
+        masks: for each field, the bits of the tests that its value passes.
+    """
+    if node.place is not None:
+        slot, bit = node.place
+        return bool(masks[slot] >> bit & 1)
+    predicate = node.predicate
+    if isinstance(predicate, Field):
+        return node.test
+    if isinstance(predicate, Const):
+        return predicate.value
+    if isinstance(predicate, Not):
+        rest = remainder(node.items[0], masks)
+        return not rest if isinstance(rest, bool) else _not(rest)
+    return _joined(node, masks, deciding=not isinstance(predicate, And))
+
+
+def _joined(node: Node, masks: Sequence[int], *, deciding: bool) -> bool | Test:
+    """What is left of an Or, which one true item decides, or of an And, which one false item decides."""
+    left: list[Test] = []
+    for item in node.items:
+        rest = remainder(item, masks)
+        if isinstance(rest, bool):
+            if rest is deciding:
+                return deciding
+        else:
+            left.append(rest)
+    if not left:
+        return not deciding
+    if len(left) == 1:
+        return left[0]
+    return _any(left) if deciding else _all(left)
+
+
+def _always(_record: Record) -> bool:
+    return True
+
+
+def _never(_record: Record) -> bool:
+    return False
+
+
+def _not(inner: Test) -> Test:
+    return lambda record: not inner(record)
+
+
+def _all(tests: Sequence[Test]) -> Test:
     def test(record: Record) -> bool:
-        for one in tests:  # a plain loop: all() with a generator takes twice as long  # noqa: SIM110
+        for one in tests:  # noqa: SIM110 a plain loop: all() with a generator takes twice as long
             if not one(record):
                 return False
         return True
@@ -40,9 +112,9 @@ def _all(tests: list[Test]) -> Test:
     return test
 
 
-def _any(tests: list[Test]) -> Test:
+def _any(tests: Sequence[Test]) -> Test:
     def test(record: Record) -> bool:
-        for one in tests:  # a plain loop: any() with a generator takes twice as long  # noqa: SIM110
+        for one in tests:  # noqa: SIM110 a plain loop: any() with a generator takes twice as long
             if one(record):
                 return True
         return False
@@ -51,10 +123,10 @@ def _any(tests: list[Test]) -> Test:
 
 
 def _field(field: Field) -> Test:
+    if field.op in {Op.ABSENT, Op.IS_NULL}:
+        return _strict_field(field)
     values = getter(field.path)
-    if field.op in {Op.NULL, Op.ABSENT, Op.IS_NULL}:
-        if field.op is not Op.NULL:
-            return _strict_field(field)
+    if field.op is Op.NULL:
         return lambda record: not values(record)
     if field.op is Op.EXISTS:
         return lambda record: bool(values(record))
@@ -93,22 +165,3 @@ def _strict_field(field: Field) -> Test:
 
 def _scalars(value: Any) -> list[Any]:
     return [] if value is None or is_absent(value) or isinstance(value, dict | list) else [value]
-
-
-def simplify(predicate: Predicate, known: Callable[[Field], bool | None]) -> Predicate:
-    """The predicate with every field test replaced whose outcome is known."""
-    if isinstance(predicate, Field):
-        outcome = known(predicate)
-        return predicate if outcome is None else Const(value=outcome)
-    if isinstance(predicate, Not):
-        return none_of(simplify(predicate.item, known))
-    if isinstance(predicate, Const):
-        return predicate
-    deciding = isinstance(predicate, Or)
-    kept: list[Predicate] = []
-    for item in predicate.items:
-        part = simplify(item, known)
-        if isinstance(part, Const) and part.value is deciding:
-            return part
-        kept.append(part)
-    return any_of(*kept) if deciding else all_of(*kept)

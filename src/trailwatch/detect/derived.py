@@ -31,11 +31,14 @@ def _principal(record: Mapping[str, Any]) -> Value:
     return principal_of(record).key
 
 
-def _is_aws_service(record: Mapping[str, Any]) -> Value:
-    address = record.get("sourceIPAddress")
-    if not isinstance(address, str):
-        return None
+def is_aws_service(address: str) -> bool:
+    """Whether a source address is the host name of a service, or the words that stand for one."""
     return address.lower().endswith(_SERVICE_HOSTS) or address == "AWS Internal"
+
+
+def _from_aws_service(record: Mapping[str, Any]) -> Value:
+    address = record.get("sourceIPAddress")
+    return is_aws_service(address) if isinstance(address, str) else None
 
 
 def _is_other_user(record: Mapping[str, Any]) -> Value:
@@ -68,7 +71,7 @@ def _external_accounts(record: Mapping[str, Any]) -> Value:
 
 COMPUTED: dict[str, Callable[[Mapping[str, Any]], Value]] = {
     "derived.principal": _principal,
-    "derived.ip.is_aws_service": _is_aws_service,
+    "derived.ip.is_aws_service": _from_aws_service,
     "derived.target.is_other_user": _is_other_user,
     "derived.policy.public": _public,
     "derived.policy.admin": _admin,

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from trailwatch.detect.compile import compile_predicate
+from trailwatch.detect.compile import Node, compile_tree
 from trailwatch.detect.derived import ScriptEvent
 from trailwatch.detect.reason import seen
 from trailwatch.detect.record import Record
 from trailwatch.rules.describe import clause
-from trailwatch.rules.predicate import And, Const, Field, Not, Predicate
+from trailwatch.rules.predicate import And, Const, Field, Not
 from trailwatch.rules.rule import Rule
 
 
@@ -45,7 +45,7 @@ def explain(rule: Rule, raw: bytes) -> Explanation:
     """
     record = Record(raw)
     event = ScriptEvent(record.full, "event")
-    condition = _explain(rule.condition, record)
+    condition = _explain(compile_tree(rule.condition), record)
     if rule.script is None:
         return Explanation(condition.holds, condition)
     answer = _ask_script(rule, event, asked=condition.holds)
@@ -62,16 +62,14 @@ def outline(clauses: Clause, depth: int = 0) -> Iterator[str]:
         yield from outline(part, depth + 1)
 
 
-def _explain(predicate: Predicate, record: Record) -> Clause:
-    holds = compile_predicate(predicate)(record)
+def _explain(node: Node, record: Record) -> Clause:
+    predicate, holds = node.predicate, node.test(record)
     if isinstance(predicate, Field):
         return Clause(clause(predicate), holds, seen(predicate, record))
     if isinstance(predicate, Const):
         return Clause("always" if predicate.value else "never", holds)
-    if isinstance(predicate, Not):
-        return Clause("not", holds, parts=(_explain(predicate.item, record),))
-    text = "all of" if isinstance(predicate, And) else "any of"
-    return Clause(text, holds, parts=tuple(_explain(item, record) for item in predicate.items))
+    text = "not" if isinstance(predicate, Not) else "all of" if isinstance(predicate, And) else "any of"
+    return Clause(text, holds, parts=tuple(_explain(item, record) for item in node.items))
 
 
 def _ask_script(rule: Rule, event: ScriptEvent, *, asked: bool) -> Clause:

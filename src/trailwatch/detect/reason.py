@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from trailwatch.detect.compile import compile_predicate
+from trailwatch.detect.compile import Node
 from trailwatch.detect.leaf import text_of
 from trailwatch.detect.record import Record, getter
-from trailwatch.rules.predicate import And, Const, Field, Not, Op, Or, Predicate
+from trailwatch.rules.predicate import And, Const, Field, Not, Op, Or
 
 LONGEST = 600
 _VALUE_LONGEST = 100
@@ -16,15 +16,14 @@ _VALUES_SHOWN = 3
 _ABSENCE = frozenset({Op.NULL, Op.ABSENT, Op.IS_NULL})
 
 
-def reason(condition: Predicate, record: Record) -> str:
-    """The clauses of `condition` that hold for the record, at most `LONGEST` characters."""
-    clauses = list(dict.fromkeys(_held(condition, record)))
-    text = "; ".join(clauses)
+def reason(tree: Node, record: Record) -> str:
+    """The clauses of a condition that hold for the record, at most `LONGEST` characters."""
+    text = "; ".join(dict.fromkeys(_held(tree, record)))
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
 def seen(field: Field, record: Record) -> str:
-    """The values at a field's path as a reader sees them: quoted by nothing, cut to a bounded length."""
+    """The values at a field's path, cut to a bounded length; not escaped for any channel."""
     if not field.path:
         return "the whole record"
     values = getter(field.path)(record)
@@ -35,37 +34,37 @@ def seen(field: Field, record: Record) -> str:
     return f"{shown} | and {more} more" if more > 0 else shown
 
 
-def _held(predicate: Predicate, record: Record) -> Iterator[str]:
+def _held(node: Node, record: Record) -> Iterator[str]:
+    predicate = node.predicate
     if isinstance(predicate, Field):
         yield _clause(predicate, record)
     elif isinstance(predicate, And):
-        for item in predicate.items:
+        for item in node.items:
             yield from _held(item, record)
     elif isinstance(predicate, Or):
-        for item in predicate.items:
-            if compile_predicate(item)(record):
+        for item in node.items:
+            if item.test(record):
                 yield from _held(item, record)
                 return
     elif isinstance(predicate, Not):
-        yield from _denied(predicate.item, record)
+        yield from _denied(node.items[0], record)
 
 
-def _denied(predicate: Predicate, record: Record) -> Iterator[str]:
-    """What was seen where an exception of the rule did not apply: one clause is enough to tell."""
-    if isinstance(predicate, Const):
-        return
-    if isinstance(predicate, Not):
-        yield from _held(predicate.item, record)
-    elif isinstance(predicate, Field):
+def _denied(node: Node, record: Record) -> Iterator[str]:
+    """What was seen where an exception of the rule did not apply; one clause is enough to tell."""
+    predicate = node.predicate
+    if isinstance(predicate, Field):
         if predicate.path:
             yield f"{predicate.path} = {seen(predicate, record)}"
+    elif isinstance(predicate, Not):
+        yield from _held(node.items[0], record)
     elif isinstance(predicate, And):
-        for item in predicate.items:
-            if not compile_predicate(item)(record):
+        for item in node.items:
+            if not item.test(record):
                 yield from _denied(item, record)
                 return
-    else:
-        for item in predicate.items:
+    elif not isinstance(predicate, Const):
+        for item in node.items:
             yield from _denied(item, record)
 
 
