@@ -1,0 +1,1 @@
+"""Every setting with its sentence, and where each value comes from."""

@@ -1,0 +1,1 @@
+"""Bytes in, records out: containers, envelopes and compression, all of it bounded."""

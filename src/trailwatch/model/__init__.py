@@ -1,0 +1,1 @@
+"""The words of the project as plain data; everything else speaks in them."""

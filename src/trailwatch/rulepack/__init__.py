@@ -1,0 +1,1 @@
+"""The rules that ship, by tactic, each with its examples."""

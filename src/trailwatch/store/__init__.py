@@ -1,0 +1,1 @@
+"""The state file: SQLite, and the only place with SQL text for state."""

@@ -1,0 +1,1 @@
+"""Rules for gathering what is worth stealing."""

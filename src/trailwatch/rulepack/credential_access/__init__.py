@@ -1,0 +1,1 @@
+"""Rules for stealing passwords, keys and secrets."""

@@ -1,0 +1,1 @@
+"""Rules for switching off or deceiving what watches."""

@@ -1,0 +1,1 @@
+"""Rules for running code on somebody else's machines."""

@@ -1,0 +1,1 @@
+"""Rules for carrying data out of the account."""

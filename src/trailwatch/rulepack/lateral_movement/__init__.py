@@ -1,0 +1,1 @@
+"""Rules for getting from one place to the next."""

@@ -1,0 +1,1 @@
+"""Rules for keeping a way back in."""

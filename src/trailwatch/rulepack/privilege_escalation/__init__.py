@@ -1,0 +1,1 @@
+"""Rules for becoming more than one was."""
