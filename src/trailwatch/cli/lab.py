@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -48,7 +49,7 @@ def command(port: int, lookup_rate: float, visibility_delay: str, faults: tuple[
     try:
         lab = Lab(port=port, limits=limits, faults=active, seed=seed).start()
     except OSError as error:
-        raise TrailwatchError("--port", f"{port}: {error.strerror}", "choose another port, or 0") from error
+        raise TrailwatchError("--port", f"{port}: {os.strerror(error.errno or 0)}", "choose another port, or 0") from error
     try:
         for name, value in lab.environment().items():
             click.echo(f"export {name}={value}")

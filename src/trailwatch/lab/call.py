@@ -95,7 +95,9 @@ def read_call(environ: Environ, body: bytes) -> Call | None:
             if name.startswith("HTTP_X_AMZ_")
         },
     )
-    if (signing_name, call.operation) != ("cloudtrail", "LookupEvents"):  # the hot call is read without moto
+    if (signing_name, call.operation) == ("cloudtrail", "LookupEvents"):  # the hot call is read without moto
+        call.model = _operation_model(signing_name, call.operation)
+    else:
         _read_operation(call, environ, body)
     return call
 

@@ -18,6 +18,13 @@ from trailwatch.lab.identities import Caller
 
 EVENT_VERSION = "1.11"
 _ANSWERS_SHOWN = {"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "GetCallerIdentity"}
+# What a service writes though the caller did not send it.
+_DEFAULTS: dict[tuple[str, str], dict[str, Any]] = {
+    ("secretsmanager", "CreateSecret"): {"forceOverwriteReplicaSecret": False},
+    ("lambda", "UpdateFunctionCode"): {"publish": False, "dryRun": False},
+    ("iam", "CreateLoginProfile"): {"passwordResetRequired": False},
+    ("ssm", "PutParameter"): {"overwrite": False},
+}
 _TLS = {"tlsVersion": "TLSv1.3", "cipherSuite": "TLS_AES_128_GCM_SHA256"}
 _CLIENT_ERROR = 400
 _SERVER_ERROR = 500
@@ -35,7 +42,9 @@ def record_of(
 ) -> dict[str, Any]:
     """The record of one call, as seen by the caller's account."""
     read_only = names.is_read_only(call)
-    parsed = parse_answer(call, answer)
+    failed = answer.status >= _CLIENT_ERROR
+    shown = not read_only or call.operation in _ANSWERS_SHOWN
+    parsed = parse_answer(call, answer) if failed or shown else {}
     error = parsed.get("Error") or {}
     record: dict[str, Any] = {
         "eventVersion": EVENT_VERSION,
@@ -47,14 +56,13 @@ def record_of(
         "sourceIPAddress": call.source_address,
         "userAgent": call.user_agent,
     }
-    failed = answer.status >= _CLIENT_ERROR
     if failed:
         record["errorCode"] = _error_code(call, error, answer.status)
         if error.get("Message"):
             record["errorMessage"] = str(error["Message"])[:_LONGEST_TEXT]
     record["requestParameters"] = _request(call) or None
     record["responseElements"] = None
-    if not failed and (not read_only or call.operation in _ANSWERS_SHOWN):
+    if shown and not failed:
         record["responseElements"] = _response(call, parsed, request_id) or None
     if call.signing_name == "s3":
         record["additionalEventData"] = _s3_extra(call, answer)
@@ -125,9 +133,7 @@ def _request(call: Call) -> dict[str, Any]:
     if call.signing_name == "s3":
         return shapes.s3_request(call.parameters, call.query_string, call.headers, call.region)
     written = shapes.plain(call.parameters, shape, call.signing_name)
-    if call.signing_name == "secretsmanager" and call.operation == "CreateSecret":
-        written.setdefault("forceOverwriteReplicaSecret", False)
-    return dict(written)
+    return _DEFAULTS.get((call.signing_name, call.operation), {}) | dict(written)
 
 
 def _response(call: Call, parsed: dict[str, Any], request_id: str) -> dict[str, Any]:

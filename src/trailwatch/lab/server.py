@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 import threading
 from collections import deque
 from collections.abc import Iterable
@@ -84,7 +85,7 @@ class Lab:
         """The endpoint, such as `http://127.0.0.1:40123`."""
         if self._server is None:
             raise RuntimeError("the lab does not run; use it in a with statement")
-        return f"http://{HOST}:{self._server.server_port}"
+        return f"http://{HOST}:{self._server.port}"
 
     @property
     def calls(self) -> deque[Seen]:
@@ -138,7 +139,7 @@ class Lab:
             BackendDict.reset()
             reset_model_data()
             self.admin = open_account(self.account)
-            self._server = make_server(HOST, self._port, self._app, threaded=True, request_handler=LabRequest)
+            self._server = _serve(self._port, self._app)
             self._server.connections = self._connections
         except BaseException:
             Lab._running = None
@@ -164,3 +165,11 @@ class Lab:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _serve(port: int, app: LabApp) -> BaseWSGIServer:
+    """A server on a socket of our own: werkzeug would leave the process when the port is taken."""
+    with socket.create_server((HOST, port)) as listener:
+        return make_server(
+            HOST, listener.getsockname()[1], app, threaded=True, request_handler=LabRequest, fd=listener.fileno()
+        )

@@ -79,6 +79,12 @@ def plain(value: Any, shape: Shape | None, service: str) -> Any:
     if isinstance(value, list | tuple):
         member = shape.member if isinstance(shape, ListShape) else None
         return [plain(item, member, service) for item in value]
+    return _plain_scalar(value, shape)
+
+
+def _plain_scalar(value: Any, shape: Shape | None) -> Any:
+    if isinstance(value, int | float) and shape is not None and shape.type_name == "timestamp":
+        value = datetime.fromtimestamp(value, UTC)
     if isinstance(value, datetime):
         return written_time(value)
     if isinstance(value, bytes | bytearray):

@@ -144,9 +144,9 @@ class Stage:
             region_name=region,
             botocore_session=core,
         )
-        config = Config(user_agent=seat.agent, inject_host_prefix=False, retries={"total_max_attempts": 3})
+        config = Config(inject_host_prefix=False, retries={"total_max_attempts": 3})
         client: Client = session.client(service, endpoint_url=self.endpoint, config=config)
-        client.meta.events.register("before-send", _from_address(seat.address))
+        client.meta.events.register("before-send", _as_seen(seat))
         return client
 
 
@@ -196,8 +196,10 @@ def is_loopback(endpoint: str) -> bool:
         return False
 
 
-def _from_address(address: str) -> Callable[..., None]:
-    def set_address(request: AWSPreparedRequest, **_: Any) -> None:
-        request.headers["X-Forwarded-For"] = address
+def _as_seen(seat: Seat) -> Callable[..., None]:
+    def disguise(request: AWSPreparedRequest, **_: Any) -> None:
+        request.headers["X-Forwarded-For"] = seat.address
+        del request.headers["User-Agent"]
+        request.headers["User-Agent"] = seat.agent  # botocore would add its own name to it
 
-    return set_address
+    return disguise
