@@ -150,7 +150,15 @@ def _scan(files: Sequence[LogFile], job: Job, engine: Engine, workers: int) -> _
             result.rejects.extend(found.rejects)
             result.failures.extend(found.failures)
             result.tally.add(found.tally)
-    return result._replace(matches=in_order(result.matches))
+    return result._replace(matches=_once(in_order(result.matches)))
+
+
+def _once(matches: Sequence[Match]) -> list[Match]:
+    """The first match of each rule and event: files may hold the same events, in a trail's copies of itself."""
+    seen: dict[tuple[str, str, str], Match] = {}
+    for match in matches:
+        seen.setdefault((match.rule.id, match.account, match.event_id), match)
+    return list(seen.values())
 
 
 def _write(result: _Result, wanted: _Wanted, stream: TextIO) -> list[Alert]:
@@ -249,8 +257,8 @@ def _summary(result: _Result, files: int, alerts: Sequence[Alert], took: float) 
     levels = ", ".join(f"{by_level[level]} {level.value}" for level in reversed(Severity) if by_level[level])
     parts = [f"{tally.events:,} events in {files:,} {'file' if files == 1 else 'files'}, {took:.1f} s"]
     parts.append(f"{len(alerts):,} {'alert' if len(alerts) == 1 else 'alerts'}" + (f" ({levels})" if levels else ""))
-    counted = [(tally.duplicates, "duplicates"), (tally.rejects, "rejects"), (tally.mended, "mended characters")]
-    parts += [f"{count:,} {what}" for count, what in counted if count]
+    counted = [(tally.duplicates, "duplicate"), (tally.rejects, "reject"), (tally.mended, "mended character")]
+    parts += [f"{count:,} {what}{'s' * (count > 1)}" for count, what in counted if count]
     parts += [f"{count:,} left out: {what}" for what, count in sorted(tally.left_out.items())]
     return "; ".join(parts)
 

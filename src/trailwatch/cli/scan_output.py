@@ -16,7 +16,7 @@ from trailwatch.model.match import Match
 from trailwatch.model.secrets import Mask
 from trailwatch.model.severity import Severity
 
-Row = dict[str, Any]
+Row = Mapping[str, Any]
 
 MATCH_FIELDS = (
     *("rule_id", "rule", "title", "severity", "tactics", "techniques", "time", "account", "region"),
@@ -145,9 +145,9 @@ def write_table(rows: Sequence[Row], columns: Mapping[str, str], stream: TextIO)
     for heading, name in columns.items():
         table.add_column(
             heading,
-            no_wrap=name in {"first_time", "time", "severity", "alert_id"},
+            no_wrap=name in {"first_time", "last", "time", "severity", "alert_id", "event_id"},
             overflow="fold",
-            justify="right" if name == "event_count" else "left",
+            justify="right" if name in {"event_count", "id", "times", "bytes"} else "left",
         )
     for row in rows:
         style = _STYLES.get(str(row.get("severity")), "")
