@@ -49,7 +49,8 @@ def command(port: int, lookup_rate: float, visibility_delay: str, faults: tuple[
     try:
         lab = Lab(port=port, limits=limits, faults=active, seed=seed).start()
     except OSError as error:
-        raise TrailwatchError("--port", f"{port}: {os.strerror(error.errno or 0)}", "choose another port, or 0") from error
+        reason = os.strerror(error.errno or 0)
+        raise TrailwatchError("--port", f"{port}: {reason}", "choose another port, or 0") from error
     try:
         for name, value in lab.environment().items():
             click.echo(f"export {name}={value}")
