@@ -34,7 +34,7 @@ def command(invocation: Invocation, rule: str, target: str, dirs: Sequence[Path]
     sql-duckdb   SQL over a table cloudtrail_logs with the columns of Athena's documented table
     cloudwatch   a filter pattern for the log group of a trail
     eventbridge  an event pattern for a rule on the default bus
-    """
+    """  # noqa: D301 click reads the backspace as: do not wrap
     from trailwatch.translate.targets import convert
     from trailwatch.wiring import load_ruleset
 

@@ -104,7 +104,15 @@ def _missing(row: FieldRow) -> Predicate:
 
 
 def _tests(field: Field, row: FieldRow) -> list[Field]:
-    """Strict tests, any of which holds exactly when the field's own test does."""
+    """Strict tests, any of which holds exactly when the field's own test does; one regular expression at most."""
+    tests = _separate_tests(field, row)
+    patterns = [str(value) for test in tests if test.op is Op.RE for value in test.values]
+    if len(patterns) < 2:  # noqa: PLR2004 nothing to join
+        return tests
+    return [*(test for test in tests if test.op is not Op.RE), _regex(field.path, "|".join(dict.fromkeys(patterns)))]
+
+
+def _separate_tests(field: Field, row: FieldRow) -> list[Field]:
     if field.op is Op.EQ:
         return [test for value in field.values for test in _equality(field, row, value)]
     if field.op in _TEXTUAL:

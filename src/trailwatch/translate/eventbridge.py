@@ -83,14 +83,51 @@ def _merged(row: FieldRow, literals: Sequence[Literal]) -> Filters:
         if present or positive:
             raise Inexpressible(row.path, "a field that is both there and missing", "the condition never holds")
         return _missing(row, absent)
-    if len(positive) > 1 or (positive and negative):
-        raise Inexpressible(row.path, "two tests that one field must pass at once", "")
+    if positive and len(tests) > 1:
+        positive, negative = [_only_values(row, positive, negative)], []
     if positive:
         return _filters(positive[0], row)
     if negative:
         without = [] if present or row.always else _missing(row, [])
         return [*without, *_differs(negative, row)]
     return [{"prefix": ""}] if may_be_null(row) and row.kind is Kind.TEXT else [{"exists": True}]
+
+
+def _only_values(row: FieldRow, positive: Sequence[Field], negative: Sequence[Field]) -> Field:
+    """One test for several on a field: the listed values that pass all of the others.
+
+    The others are asked about each value in the case that the events have it in, or all in lower case where case
+    does not count anywhere.
+    """
+    listed = next(
+        (field for field in positive if field.op is Op.EQ and all(isinstance(v, str) for v in field.values)), None
+    )
+    if listed is None:
+        raise Inexpressible(row.path, "several tests that one value must pass at once", "")
+    others = [(field, True) for field in positive if field is not listed] + [(field, False) for field in negative]
+    filters = _filters(listed, row)
+    exact = all(isinstance(one, str) for one in filters)
+    if not exact and any(field.cased or field.strict for field, _ in others):
+        raise Inexpressible(row.path, "tests with and without case that one value must pass at once", "")
+    values = [one if isinstance(one, str) else one[_IGNORE_CASE] for one in filters]
+    kept = tuple(value for value in values if all(_passes(field, value) is wanted for field, wanted in others))
+    if not kept:
+        raise Inexpressible(row.path, "tests that no value passes at once", "the condition never holds")
+    return Field(row.path, Op.EQ, kept, cased=exact)
+
+
+def _passes(field: Field, value: str) -> bool:
+    cased = field.cased or field.strict
+    text = value if cased else value.lower()
+    tests = {
+        Op.EQ: str.__eq__,
+        Op.CONTAINS: str.__contains__,
+        Op.STARTSWITH: str.startswith,
+        Op.ENDSWITH: str.endswith,
+    }
+    if field.op not in tests or not all(isinstance(one, str) for one in field.values):
+        raise Inexpressible(field.path, f'"{field.op.value}" beside another test of the same value', "")
+    return any(tests[field.op](text, str(one) if cased else str(one).lower()) for one in field.values)
 
 
 def _positively(field: Field) -> Field:

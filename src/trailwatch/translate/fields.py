@@ -104,7 +104,7 @@ ROWS: tuple[FieldRow, ...] = (
     FieldRow("sharedEventID", column=("sharedeventid",)),
     FieldRow("vpcEndpointId", column=("vpcendpointid",)),
     FieldRow("vpcEndpointAccountId", column=("vpcendpointaccountid",)),
-    FieldRow("sessionCredentialFromConsole", column=("sessioncredentialfromconsole",)),
+    FieldRow("sessionCredentialFromConsole", column=("sessioncredentialfromconsole",), spelling=Spelling.LOWER),
     FieldRow("edgeDeviceDetails", Kind.JSON, column=("edgedevicedetails",)),
     FieldRow("requestParameters", Kind.JSON, column=("requestparameters",), nullable=True),
     FieldRow("responseElements", Kind.JSON, column=("responseelements",), nullable=True),

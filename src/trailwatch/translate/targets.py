@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from trailwatch.rules.predicate import Predicate
 from trailwatch.rules.rule import Rule
+from trailwatch.translate.derived import spelled_out
 from trailwatch.translate.errors import Inexpressible
 
 
@@ -46,7 +47,7 @@ def convert(rule: Rule, target: str) -> str:
         what = f"{target} has no memory of what was seen before, which {rule.info.slug} asks for"
         raise Inexpressible(rule.info.origin, what, "")
     try:
-        return TARGETS[target](rule.condition)
+        return TARGETS[target](spelled_out(rule.condition))
     except Inexpressible as error:
         what = f"{target} cannot say {rule.info.slug} exactly: {error.origin}: {error.what}"
         raise Inexpressible(rule.info.origin, what, error.remedy) from None
