@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from trailwatch.archive import Archive
 from trailwatch.decode.records import to_mapping
 from trailwatch.errors import DecodeError, NotifyError
 from trailwatch.model.coverage import Interval, LookupKey
@@ -244,22 +245,9 @@ class Fused:
         return call
 
 
-class FileArchive:
-    """An archive that survives its process: one line for each record."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def append(self, account, region, records):
-        with self.path.open("ab") as file:
-            for _, body in records:
-                file.write(f"{account}/{region} ".encode() + body + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-
-    def event_ids(self):
-        lines = self.path.read_bytes().splitlines() if self.path.exists() else []
-        return [json.loads(line.split(b" ", 1)[1])["eventID"] for line in lines]
+def archived_ids(folder):
+    """The event ids in an archive, with those that stand there twice."""
+    return [json.loads(bytes(raw))["eventID"] for one in Archive(folder).read() for raw in one.records]
 
 
 class ScriptedHistory:
@@ -301,7 +289,7 @@ def run_cycle(path, mailbox_path, archive_path, *, windows, fuse=None, clock=Non
     """One cycle over everything, as a fresh process would do it."""
     fuse, clock = fuse or Fuse(), clock or StandingClock(START + 3600)
     with Store(FusedDatabase(path, fuse)) as store:
-        archive = Fused(FileArchive(archive_path), fuse)
+        archive = Fused(Archive(archive_path), fuse)
         pipeline = Pipeline(NameEngine(), store, archive, clock, {"mail": Severity.LOW})
         notifiers = {"mail": Fused(FileMailbox(mailbox_path), fuse)}
         for number, one in enumerate(ScriptedHistory(store, windows).poll()):

@@ -13,7 +13,7 @@ from trailwatch.store.database import Database
 from trailwatch.store.outbox import OutboxState
 from trailwatch.store.store import Store
 
-from .parts import START, FileArchive, FileMailbox, Fuse, NameEngine, ScriptedHistory, StandingClock, run_cycle
+from .parts import START, FileMailbox, Fuse, NameEngine, ScriptedHistory, StandingClock, archived_ids, run_cycle
 
 WINDOWS = 3
 CUTS_AT_MOST = 1000
@@ -64,7 +64,7 @@ class Place:
         assert told == Counter(alert.id for alert in expected)
         assert sum(sends.values()) - len(sends) <= interrupted_at_most
 
-        archived = set(FileArchive(self.paths[2]).event_ids())
+        archived = set(archived_ids(self.paths[2]))
         assert archived == {e["eventID"] for e in events_of_history(self.windows)}
 
 
