@@ -64,18 +64,15 @@ def load_rules(
     problems: list[Problem] = []
     skipped: Counter[str] = Counter()
     files = list(_files(_roots(dirs, shipped=shipped), skipped, problems))
-    sigma_files = [file for file in files if _is_sigma(file.path)]
     chosen = [*(placeholders or {}).items()], [path.read_bytes() for path in pipelines if path.is_file()]
     digest = cache.digest_of([repr(chosen).encode(), *(part for file in files for part in _content(file))])
-    read = _cached(cache_dir, digest, lambda: _read_sigma(sigma_files, placeholders, pipelines))
+    read = _cached(cache_dir, digest, lambda: _read_plain(files, placeholders, pipelines))
     problems += read.problems
     skipped.update(read.skipped)
     rules = [*read.rules]
     for file in files:
         if file.path.suffix == PYTHON_SUFFIX:
             rules += _read_python(file, problems, skipped)
-        elif file.path.name.endswith(PATTERN_SUFFIX):
-            rules += _read_patterns(file, problems)
     origins = {file.name for file in files if file.shipped}
     return _choose(
         _unique(rules, problems, skipped),
@@ -125,10 +122,6 @@ def _walk(root: Path) -> Iterator[Path]:
                 yield Path(folder) / name
 
 
-def _is_sigma(path: Path) -> bool:
-    return path.name.endswith(SIGMA_SUFFIXES) and not path.name.endswith(PATTERN_SUFFIX)
-
-
 def _content(file: _File) -> Iterator[bytes]:
     yield file.name.encode(errors="surrogateescape")
     yield file.text.encode()
@@ -143,18 +136,27 @@ def _cached(folder: Path | None, digest: str, read: Callable[[], cache.CachedRul
     return found
 
 
-def _read_sigma(
+def _read_plain(
     files: Sequence[_File], placeholders: Mapping[str, Sequence[str]] | None, pipelines: Sequence[Path]
 ) -> cache.CachedRules:
-    if not files:
+    """The rules that are data: Sigma's and filter patterns."""
+    plain = [file for file in files if file.path.suffix != PYTHON_SUFFIX]
+    if not plain:
         return cache.CachedRules()
     from trailwatch.rules.sigma import SigmaReader
 
     reader = SigmaReader(placeholders, pipelines)
-    for file in files:
-        reader.read(file.text, file.name, file.path.name.rpartition(".")[0])
+    rules: list[Rule] = []
+    problems: list[Problem] = []
+    for file in plain:
+        if file.path.name.endswith(PATTERN_SUFFIX):
+            rules += _read_patterns(file, problems)
+        else:
+            reader.read(file.text, file.name, file.path.stem)
     reader.finish()
-    return cache.CachedRules(reader.rules, reader.correlations, reader.problems, dict(reader.skipped))
+    return cache.CachedRules(
+        [*reader.rules, *rules], reader.correlations, [*reader.problems, *problems], {**reader.skipped}
+    )
 
 
 def _read_python(file: _File, problems: list[Problem], skipped: Counter[str]) -> list[Rule]:
@@ -173,10 +175,10 @@ def _read_python(file: _File, problems: list[Problem], skipped: Counter[str]) ->
 
 
 def _read_patterns(file: _File, problems: list[Problem]) -> list[Rule]:
-    from trailwatch.rules.filter_pattern import load_file
+    from trailwatch.rules.filter_pattern import load_text
 
     try:
-        return list(load_file(file.path))
+        return load_text(file.text, file.name, file.path.name.removesuffix(PATTERN_SUFFIX))
     except RuleError as error:
         problems.append(Problem(error.origin, str(error).removeprefix(f"{error.origin}: "), error=True))
         return []
