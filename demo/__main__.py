@@ -1,0 +1,162 @@
+"""An intruder in a simulated account: begun with a leaked key, caught by one `trailwatch check`, told by mail.
+
+    python -m demo [--seed N]
+
+Ends with 0 when the intruder was caught and the mail arrived, with 1 otherwise. Leaves the mails, the configuration
+and a picture of the screen in .demo/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+from demo.parts import RECIPIENT, DemoError, Inbox, Trailwatch, running_lab, running_mail_server
+from demo.screen import Screen
+from trailwatch.clock import SystemClock
+from trailwatch.errors import TrailwatchError
+from trailwatch.simulate.company import Company, found
+from trailwatch.simulate.intruder import ADDRESS, BACK_DOOR, break_in
+from trailwatch.simulate.ordinary import work
+from trailwatch.simulate.stage import Seat, Stage, Step, open_stage
+
+FOLDER = Path(__file__).resolve().parents[1] / ".demo"
+_DEEDS = {
+    "sts:get_caller_identity": "asks whose key it is",
+    "secretsmanager:get_secret_value": "reads secrets",
+    "iam:create_user": f"makes a user, {BACK_DOOR}",
+    "iam:attach_user_policy": "gives it administrator rights",
+    "iam:create_access_key": "takes an access key for it",
+    "signin:ConsoleLogin": "signs in to the console with it",
+    "sts:assume_role": "becomes the role org-admin",
+    "cloudtrail:stop_logging": "stops the trail",
+    "ec2:authorize_security_group_ingress": "opens port 22 to the world",
+    "ec2:modify_snapshot_attribute": "shares a disk with an account of its own",
+    "s3:put_bucket_policy": "makes the customers' bucket public",
+    "ec2:run_instances": "starts large machines in a region that nobody uses",
+}
+
+
+def main() -> int:
+    """Plays the demonstration; the exit code."""
+    options = argparse.ArgumentParser(prog="python -m demo", description="Catch an intruder in a simulated account.")
+    options.add_argument("--seed", type=int, default=1, help="of everything that varies (default 1)")
+    seed = options.parse_args().seed
+    screen = Screen()
+    FOLDER.mkdir(exist_ok=True)
+    try:
+        with (
+            running_lab(seed) as variables,
+            running_mail_server() as (inbox, port),
+            tempfile.TemporaryDirectory() as home,
+        ):
+            screen.title("trailwatch: an intruder in a simulated AWS account")
+            screen.step("The stage")
+            screen.line(f"a simulated AWS account at {variables['AWS_ENDPOINT_URL']}, a mail server on port {port}")
+            caught = play(screen, variables, inbox, port, Trailwatch(Path(home), variables), seed)
+    except (DemoError, TrailwatchError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    screen.save(FOLDER / "demo.svg")
+    return 0 if caught else 1
+
+
+def play(
+    screen: Screen, variables: Mapping[str, str], inbox: Inbox, port: int, trailwatch: Trailwatch, seed: int
+) -> bool:
+    """The story from the empty account to the mail; whether the intruder was caught."""
+    chance = random.Random(seed)  # noqa: S311 a story that can be repeated
+    stage, administrator = open_stage(variables, clock=SystemClock(), chance=chance)
+    try:
+        company, before = _move_in(screen, stage, administrator, trailwatch)
+        _work_and_break_in(screen, stage, company)
+    finally:
+        stage.close()
+    screen.step("One minute later, cron runs")
+    screen.command("trailwatch check")
+    (FOLDER / "trailwatch.toml").write_text(trailwatch.configure(port).read_text())
+    done = trailwatch.run("check")
+    screen.line(done.stdout.strip(), "green")
+    new = [alert for alert in trailwatch.alerts() if alert["alert_id"] not in before]
+    screen.alerts(new)
+    saved = _save_mails(inbox)
+    mails = inbox.mails()
+    if mails:
+        worst = max(range(len(mails)), key=lambda at: "critical" in str(mails[at]["Subject"]).lower())
+        screen.mail(mails[worst], saved[worst])
+    proofs = judge(new, mails)
+    screen.verdict(proofs)
+    screen.line(f"mails, configuration and a picture of this are in {FOLDER.name}/", "dim")
+    return all(good for good, _ in proofs)
+
+
+def _move_in(screen: Screen, stage: Stage, administrator: Seat, trailwatch: Trailwatch) -> tuple[Company, set[str]]:
+    screen.step("A company moves in, and trailwatch takes a first look")
+    company = found(stage, administrator)
+    screen.line(f"{len(stage.script)} calls by {administrator.name}: people, roles, a trail, secrets, servers")
+    trailwatch.configure(None)
+    screen.line(trailwatch.run("check").stdout.strip(), "dim")
+    known = trailwatch.alerts()
+    screen.line(f"{len(known)} alerts about the setting up itself; nobody is mailed about those")
+    return company, {alert["alert_id"] for alert in known}
+
+
+def _work_and_break_in(screen: Screen, stage: Stage, company: Company) -> None:
+    begin = len(stage.script)
+    work(stage, company)
+    done = stage.script[begin:]
+    screen.step("People work")
+    screen.line(f"{len(done)} calls by {', '.join(sorted({step.who for step in done}))}")
+    begin = len(stage.script)
+    break_in(stage, company)
+    deeds = stage.script[begin:]
+    screen.step(f"Somebody else has dana's access key, and uses it from {ADDRESS}")
+    screen.line(f"{len(deeds)} calls; among them, the intruder")
+    for text in _told(deeds):
+        screen.line(f"  - {text}", "red")
+
+
+def _told(deeds: Sequence[Step]) -> list[str]:
+    return list(dict.fromkeys(_DEEDS[step.what] for step in deeds if step.what in _DEEDS and step.outcome == "ok"))
+
+
+def _save_mails(inbox: Inbox) -> list[Path]:
+    for old in [*FOLDER.glob("mail-*.eml"), *FOLDER.glob("mail-*.html")]:
+        old.unlink()
+    saved = []
+    for number, (raw, mail) in enumerate(zip(inbox.raw, inbox.mails(), strict=True), 1):
+        path = FOLDER / f"mail-{number}.eml"
+        path.write_bytes(raw)
+        page = mail.get_body(preferencelist=("html",))
+        if page:
+            path.with_suffix(".html").write_text(str(page.get_content()))
+        saved.append(path)
+    return saved
+
+
+def judge(alerts: Sequence[Mapping[str, Any]], mails: Sequence[EmailMessage]) -> list[tuple[bool, str]]:
+    """What the demonstration has to show, each with whether it did."""
+    intruder = {
+        "dana's leaked key": ":user/dana",
+        "the back door": f":user/{BACK_DOOR}",
+        "the stolen role": ":role/org-admin",
+    }
+    proofs = [
+        (any(alert["principal"].endswith(end) for alert in alerts), f"the intruder was seen through {name}")
+        for name, end in intruder.items()
+    ]
+    others = [alert for alert in alerts if not alert["principal"].endswith(tuple(intruder.values()))]
+    texts = [str(body.get_content()) for mail in mails if (body := mail.get_body(preferencelist=("plain",)))]
+    proofs.append((any("StopLogging" in text and ADDRESS in text for text in texts), f"{RECIPIENT} was told by mail"))
+    proofs.append((not others, f"nobody at work was accused ({len(others)} alerts)"))
+    return proofs
+
+
+if __name__ == "__main__":
+    sys.exit(main())
