@@ -81,9 +81,15 @@ class _Relay:
     def run(self, deadline: float) -> RelayReport:
         self._recover()
         self._give_up_unroutable()
-        under_way: dict[Future[str], Item] = {}
-        idle = [name for name, waiting in self._outbox.waiting_by_notifier().items() if name in self._notifiers]
+        idle = [name for name in self._outbox.waiting_by_notifier() if name in self._notifiers]
         if idle:
+            self._drain(idle, deadline)
+        self._report.waiting = self._outbox.waiting_by_notifier()
+        return self._report
+
+    def _drain(self, idle: list[str], deadline: float) -> None:
+        under_way: dict[Future[str], Item] = {}
+        try:
             with ThreadPoolExecutor(max_workers=len(idle), thread_name_prefix="send") as pool:
                 while idle or under_way:
                     while idle:
@@ -91,12 +97,15 @@ class _Relay:
                         item = self._next(name, deadline)
                         if item is not None:
                             under_way[pool.submit(_send, self._notifiers[name], item)] = item
-                    for future in wait(under_way, return_when=FIRST_COMPLETED).done if under_way else ():
-                        item = under_way.pop(future)
+                    for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                        item = under_way[future]
                         if self._record(item, future):
                             idle.append(item.notifier)
-        self._report.waiting = self._outbox.waiting_by_notifier()
-        return self._report
+                        del under_way[future]
+        finally:
+            # somebody pressed Ctrl-C: what the pool waited for on its way out was sent, and must not go out again
+            for future, item in under_way.items():
+                self._record(item, future)
 
     def _next(self, notifier: str, deadline: float) -> Item | None:
         """The notifier's next message, marked as being sent."""

@@ -11,7 +11,7 @@ from trailwatch.store.database import Database
 from trailwatch.store.outbox import OutboxState, Outcome
 from trailwatch.store.store import Store
 
-from .parts import START, Mailbox, outage, refusal
+from .parts import START, Mailbox, StandingClock, outage, refusal
 
 HOUR = 3600
 
@@ -271,3 +271,30 @@ def test_every_file_of_the_store_is_private(tmp_path, clock, suffix):
         os.umask(before)
 
     assert mode == 0o600
+
+
+def test_an_interrupt_while_a_mail_is_on_its_way_does_not_repeat_it(store, clock):
+    class Interrupted(StandingClock):
+        """Raises, as Ctrl-C does, when the outcome of the send is about to be kept."""
+
+        armed = False
+
+        def now(self):
+            if self.armed:
+                self.armed = False
+                raise KeyboardInterrupt
+            return super().now()
+
+    class Arming(Mailbox):
+        def send(self, message):
+            impatient.armed = True
+            return super().send(message)
+
+    impatient, slow = Interrupted(), Arming()
+    store.outbox.add(message(1), ["mail"], START)
+    with pytest.raises(KeyboardInterrupt):
+        drain(store, impatient, slow)
+
+    assert drain(store, clock, slow).sent == 0
+    assert ids(slow) == ["m1"]
+    assert outcomes(store, 1) == [Outcome.ACCEPTED]

@@ -1,11 +1,6 @@
 -- What the pipeline and the relay keep. Times are whole seconds since 1970, UTC. Enumerated columns hold the
 -- values of the enums in trailwatch.model and trailwatch.store as text.
 
-CREATE TABLE meta (
-    key   TEXT PRIMARY KEY,
-    value TEXT NOT NULL
-) WITHOUT ROWID;
-
 -- One row for each alert. Everything but state, verdict, note, created, changed and told is a pure function of
 -- the set of its events.
 CREATE TABLE alerts (
