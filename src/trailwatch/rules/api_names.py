@@ -42,14 +42,12 @@ class ApiNames:
         return tuple(source for source, known in self.names.items() if not known.isdisjoint(spelled))
 
     def near(self, name: str, sources: tuple[str, ...] = ()) -> str:
-        """The known event name that looks most like `name`, among those of `sources` first; empty for none."""
-        for pool in (set().union(*(self.names.get(s, frozenset()) for s in sources)), None):
-            names = {one for known in self.names.values() for one in known} if pool is None else pool
-            dated = sorted(one for one in names if one.startswith(name) and one[len(name) :][:1].isdigit())
-            close = dated or difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.8)
-            if close:
-                return close[0]
-        return ""
+        """The event name that looks most like `name` among those of `sources`, or of all for none; empty for none."""
+        tables = [self.names.get(source, frozenset()) for source in sources] if sources else self.names.values()
+        known = sorted({one for table in tables for one in table} - {name})
+        dated = [one for one in known if one.startswith(name) and one[len(name) :][:1].isdigit()]
+        close = dated or difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+        return close[0] if close else ""
 
 
 @functools.cache

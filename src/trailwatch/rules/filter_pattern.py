@@ -88,7 +88,7 @@ def _rule(document: Document, slug: str, text: str) -> Rule:
     if not isinstance(document.data["pattern"], str):
         raise RuleError(document.at("pattern"), f"expected a filter pattern, got {document.data['pattern']!r:.80}",
                         "put it in quotes: YAML reads a bare { as a mapping")  # fmt: skip
-    condition = parse(node.value, _place_in_file(node, text, document.path))
+    condition = parse(node.value, place_in_file(node, text, document.path))
     try:
         info = rule_info(document, slug, document.at().rpartition(":")[0])
         examples = rule_examples(document)
@@ -122,7 +122,7 @@ def _check_keys(document: Document) -> None:
                 raise RuleError(document.at(*steps, key), f'unknown key "{key}"', remedy)
 
 
-def _place_in_file(node: yaml.ScalarNode, text: str, path: str) -> Locate:
+def place_in_file(node: yaml.ScalarNode, text: str, path: str) -> Locate:
     """Where a character of a YAML text stands in the file.
 
     YAML folds lines and takes indents away, but it keeps every sign that is no blank, in order; so the n-th such sign

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from trailwatch.model.fieldpath import parse_path
 from trailwatch.rules.api_names import api_names
 from trailwatch.rules.predicate import Op
+from trailwatch.rules.record_fields import VALUES
 
 
 class Kind(enum.Enum):
@@ -53,28 +54,6 @@ class FieldRow(NamedTuple):
     """True where a list of objects stands on the way."""
 
 
-_IDENTITY_TYPES = (
-    "Root",
-    "IAMUser",
-    "AssumedRole",
-    "Role",
-    "FederatedUser",
-    "Directory",
-    "AWSAccount",
-    "AWSService",
-    "IdentityCenterUser",
-    "SAMLUser",
-    "WebIdentityUser",
-    "Unknown",
-)
-_EVENT_TYPES = (
-    "AwsApiCall",
-    "AwsServiceEvent",
-    "AwsConsoleAction",
-    "AwsConsoleSignIn",
-    "AwsVpceEvent",
-    "AwsCloudTrailInsight",
-)
 _ISSUER = ("useridentity", "sessioncontext", "sessionissuer")
 _SESSION = "userIdentity.sessionContext"
 
@@ -92,12 +71,12 @@ ROWS: tuple[FieldRow, ...] = (
     FieldRow("eventID", column=("eventid",)),
     FieldRow("readOnly", Kind.BOOLEAN, column=("readonly",)),
     FieldRow("managementEvent", Kind.BOOLEAN),
-    FieldRow("eventType", column=("eventtype",), spelling=Spelling.LISTED, values=_EVENT_TYPES),
+    FieldRow("eventType", column=("eventtype",), spelling=Spelling.LISTED, values=VALUES["eventType"]),
     FieldRow(
         "eventCategory",
         column=("eventcategory",),
         spelling=Spelling.LISTED,
-        values=("Management", "Data", "NetworkActivity", "Insight"),
+        values=VALUES["eventCategory"],
     ),
     FieldRow("apiVersion", column=("apiversion",)),
     FieldRow("recipientAccountId", column=("recipientaccountid",)),
@@ -113,7 +92,12 @@ ROWS: tuple[FieldRow, ...] = (
     FieldRow("resources.ARN", column=("resources", "arn"), lists=True),
     FieldRow("resources.accountId", column=("resources", "accountid"), lists=True),
     FieldRow("resources.type", column=("resources", "type"), lists=True),
-    FieldRow("userIdentity.type", column=("useridentity", "type"), spelling=Spelling.LISTED, values=_IDENTITY_TYPES),
+    FieldRow(
+        "userIdentity.type",
+        column=("useridentity", "type"),
+        spelling=Spelling.LISTED,
+        values=VALUES["userIdentity.type"],
+    ),
     FieldRow("userIdentity.principalId", column=("useridentity", "principalid")),
     FieldRow("userIdentity.arn", column=("useridentity", "arn")),
     FieldRow("userIdentity.accountId", column=("useridentity", "accountid")),
@@ -140,7 +124,7 @@ ROWS: tuple[FieldRow, ...] = (
         f"{_SESSION}.sessionIssuer.type",
         column=(*_ISSUER, "type"),
         spelling=Spelling.LISTED,
-        values=_IDENTITY_TYPES,
+        values=VALUES["userIdentity.type"],
     ),
     FieldRow(f"{_SESSION}.sessionIssuer.principalId", column=(*_ISSUER, "principalid")),
     FieldRow(f"{_SESSION}.sessionIssuer.arn", column=(*_ISSUER, "arn")),
