@@ -74,9 +74,10 @@ class Alerts:
 
     def find(self, prefix: str, limit: int = 10) -> list[Alert]:
         """Alerts whose id begins so, by id; at most `limit`."""
+        begin = storable(prefix)
         rows = self._db.all(
-            "SELECT * FROM alerts WHERE substr(id, 1, ?) = ? ORDER BY id LIMIT ?",
-            (len(prefix), storable(prefix), limit),
+            "SELECT * FROM alerts WHERE id >= ? AND id < ? || char(1114111) ORDER BY id LIMIT ?",
+            (begin, begin, limit),
         )
         return [self._alert(row) for row in rows]
 
