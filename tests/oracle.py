@@ -35,12 +35,13 @@ def holds(predicate, record) -> bool:
 def field_holds(field: Field, record) -> bool:
     op = field.op
     if op in (Op.ABSENT, Op.IS_NULL) or field.strict:
-        there = strict_value(record, field.path)
+        found = wild_values(record, field.path) if "*" in field.path else [strict_value(record, field.path)]
+        there = [value for value in found if value is not MISSING]
         if op is Op.ABSENT:
-            return there is MISSING
+            return not there
         if op is Op.IS_NULL:
-            return there is None
-        values = [] if there is MISSING or there is None else [there]
+            return None in there
+        values = [value for value in there if value is not None]
         if op not in (Op.NULL, Op.EXISTS):
             values = [value for value in values if not isinstance(value, (dict, list))]
     else:
@@ -101,6 +102,24 @@ def strict_value(record, path):
             return MISSING
         value = value[step]
     return value
+
+
+def wild_values(record, path):
+    """What a path with `[*]` or `.*` leads to; such paths of the tests have plain names only."""
+    found = [record]
+    for step in re.findall(r"\[\d+\]|\[\*\]|[^.\[\]]+", path):
+        after = []
+        for value in found:
+            if step == "[*]" and isinstance(value, list):
+                after += value
+            elif step == "*" and isinstance(value, Mapping):
+                after += value.values()
+            elif step[0] == "[" and step != "[*]" and isinstance(value, list) and int(step[1:-1]) < len(value):
+                after.append(value[int(step[1:-1])])
+            elif step[0] != "[" and isinstance(value, Mapping) and step in value:
+                after.append(value[step])
+        found = after
+    return found
 
 
 def text(value):

@@ -1,3 +1,4 @@
+# ruff: noqa: INP001, T201 a program that prints, not a package
 """Writes src/trailwatch/rules/api_names.json.gz: which event names each event source can log.
 
 Run it after botocore was updated: `python tools/generate_api_names.py`. It reads botocore's service models and

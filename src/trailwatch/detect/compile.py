@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from trailwatch.detect.leaf import REFERENCES, reference_test, value_test
 from trailwatch.detect.record import Record, getter, is_absent, strict_getter
+from trailwatch.model.fieldpath import Wild, find_strict, parse_path
 from trailwatch.rules.predicate import And, Const, Field, Not, Op, Predicate
 
 Test = Callable[[Record], bool]
@@ -146,6 +147,8 @@ def _field(field: Field) -> Test:
 
 
 def _strict_field(field: Field) -> Test:
+    if any(isinstance(segment, Wild) for segment in parse_path(field.path)):
+        return _wild_field(field)
     value_at = strict_getter(field.path)
     if field.op is Op.ABSENT:
         return lambda record: is_absent(value_at(record))
@@ -161,6 +164,20 @@ def _strict_field(field: Field) -> Test:
         return lambda record: pair(_scalars(value_at(record)), [v for o in others for v in _scalars(o(record))])
     one = value_test(field)
     return lambda record: any(one(value) for value in _scalars(value_at(record)))
+
+
+def _wild_field(field: Field) -> Test:
+    """A strict test on a path with a wildcard: any of the places it leads to may satisfy it."""
+    path = field.path
+    if field.op is Op.ABSENT:
+        return lambda record: not find_strict(record.full, path)
+    if field.op is Op.IS_NULL:
+        return lambda record: any(value is None for value in find_strict(record.full, path))
+    if field.op in {Op.NULL, Op.EXISTS}:
+        wanted = field.op is Op.EXISTS
+        return lambda record: any(value is not None for value in find_strict(record.full, path)) is wanted
+    one = value_test(field)
+    return lambda record: any(one(v) for value in find_strict(record.full, path) for v in _scalars(value))
 
 
 def _scalars(value: Any) -> list[Any]:
