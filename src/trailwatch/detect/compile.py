@@ -146,7 +146,7 @@ def _field(field: Field) -> Test:
     return test
 
 
-def _strict_field(field: Field) -> Test:
+def _strict_field(field: Field) -> Test:  # noqa: PLR0911 one return for each operator
     if any(isinstance(segment, Wild) for segment in parse_path(field.path)):
         return _wild_field(field)
     value_at = strict_getter(field.path)
