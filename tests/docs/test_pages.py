@@ -1,4 +1,4 @@
-"""The pages say what is true: generated parts are fresh, everything is documented, links lead somewhere, commands run."""
+"""The pages say what is true: everything is documented, links lead somewhere, commands run as shown."""
 
 import importlib.util
 import json
@@ -150,9 +150,11 @@ def _runnable() -> list[tuple[str, int, str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "code", "line", "output"), _runnable(), ids=[f"{name}: {line}" for name, _, line, _ in _runnable()]
+    ("code", "line", "output"),
+    [block[1:] for block in _runnable()],
+    ids=[f"{name}: {line}" for name, _, line, _ in _runnable()],
 )
-def test_commands_on_the_pages_run_as_shown(shell, name, code, line, output):
+def test_commands_on_the_pages_run_as_shown(shell, code, line, output):
     done = shell.run(line)
 
     assert done.returncode == code, done.stderr
@@ -203,9 +205,8 @@ def test_the_readme_has_the_commands_the_cron_line_and_the_least_policy():
 
 def test_every_make_target_that_a_page_names_is_there():
     targets = set(re.findall(r"^([a-z]+):", page("Makefile"), re.MULTILINE))
-    named = {
-        name for path in PAGES for name in re.findall(r"\bmake ([a-z]+)\b(?=`|$| +#)", path.read_text(), re.MULTILINE)
-    }
+    shown = re.compile(r"(?:^ {4,}|`)make ([a-z]+)", re.MULTILINE)
+    named = {name for path in PAGES for name in shown.findall(path.read_text(encoding="utf-8"))}
 
     assert named
     assert named - targets == set()

@@ -1,31 +1,8 @@
-"""What a message shows, as plain data: every text is inert, masked and short, so that templates only lay it out."""
+"""What a message shows, as plain data: templates only lay it out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
-from typing import Any
-
 import msgspec
-
-from trailwatch.model.alert import Alert, Evidence
-from trailwatch.model.message import Message
-from trailwatch.model.principal import Principal, principal_of
-from trailwatch.model.secrets import masked
-from trailwatch.notify.plain import Masking, inert, read_record, values_at
-
-ALERTS_IN_FULL = 6
-"""Further alerts of a message get one line each, so that a flood stays readable."""
-EVENTS_AMONG_MANY = 5
-"""Events shown of each alert where a message has several; a single alert shows all that it kept."""
-VALUES_SHOWN = 5
-"""Distinct addresses, regions, sessions, ... in one line; the rest is counted."""
-PRINCIPAL_LIMIT = 120
-REASON_LIMIT = 600
-SHOWN_ANYWAY = frozenset(
-    {"eventName", "eventSource", "awsRegion", "sourceIPAddress", "userAgent", "errorCode", "recipientAccountId"}
-)
-"""Fields that every alert shows, so that a rule that names them says nothing twice."""
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -93,7 +70,7 @@ class AlertView(msgspec.Struct, frozen=True):
 
 
 class AlertLine(msgspec.Struct, frozen=True):
-    """One alert of a flood."""
+    """One alert in one line."""
 
     id: str
     severity: str
@@ -112,186 +89,7 @@ class MessageView(msgspec.Struct, frozen=True):
     headline: str
     body: str
     identity: tuple[Fact, ...]
+    order: tuple[AlertLine, ...]
+    """The alerts that are told in full, by time; empty for a single one."""
     alerts: tuple[AlertView, ...]
     folded: tuple[AlertLine, ...]
-
-
-def view_of(message: Message, zone: tzinfo | None) -> MessageView:
-    """The message as data.
-
-    Args:
-        message: what is told.
-        zone: the reader's zone; None for the machine's.
-    """
-    alerts = sorted(message.alerts, key=lambda alert: (-alert.severity.rank, alert.first_time, alert.id))
-    recorded = {id(e): read_record(e.record) for alert in alerts for e in alert.evidence}
-    # one masking for the whole message: a secret of one event must not show through the text of another
-    show = Masking(recorded.values())
-    records: dict[int, Mapping[str, Any]] = {key: masked(record) for key, record in recorded.items()}
-    first = alerts[0] if alerts else None
-    # a record that cannot be read says nothing about anybody
-    people = [principal_of(records[id(e)]) for alert in alerts for e in alert.evidence if records[id(e)]]
-    several_callers = len({str(person) for person in people}) > 1
-    return MessageView(
-        severity=message.severity.value,
-        title=show(first.title, 160) if first else inert(message.headline, 160),
-        who=show(str(people[0]) if people else message.principal, PRINCIPAL_LIMIT),
-        extra=max(0, len(alerts) - 1),
-        headline=inert(message.headline, 300),
-        body=inert(message.body, 20_000, lines=True),
-        identity=_identity(people, show),
-        alerts=tuple(
-            _alert_view(alert, records, show, zone, several_callers=several_callers, alone=len(alerts) == 1)
-            for alert in alerts[:ALERTS_IN_FULL]
-        ),
-        folded=tuple(
-            AlertLine(inert(a.id), a.severity.value, show(a.title, 160), moment(a.first_time, zone))
-            for a in alerts[ALERTS_IN_FULL:]
-        ),
-    )
-
-
-def moment(seconds: int, zone: tzinfo | None) -> Moment:
-    """A time for people; `local` is empty where the zone is UTC at that time."""
-    try:
-        utc = datetime.fromtimestamp(seconds, UTC)
-        local = utc.astimezone(zone)
-    except (OverflowError, ValueError, OSError):
-        return Moment(f"{seconds} s since 1970")
-    text = f"{utc:%Y-%m-%d %H:%M:%S} UTC"
-    if not local.utcoffset():
-        return Moment(text)
-    day = "" if local.date() == utc.date() else f"{local:%Y-%m-%d} "
-    return Moment(text, f"{day}{local:%H:%M:%S %Z}")
-
-
-def _identity(people: Sequence[Principal], show: Masking) -> tuple[Fact, ...]:
-    """Who, as the records say, over all events of the message."""
-    found = [
-        ("Principal", (p.issuer_arn or p.arn or p.key for p in people)),
-        ("Type", (p.kind for p in people)),
-        ("Session name", (p.session_name for p in people)),
-        ("Source identity", (p.source_identity for p in people)),
-        ("Access key", (p.access_key for p in people)),
-        ("Invoked by", (p.invoked_by for p in people)),
-        ("MFA", (_mfa(p.mfa) for p in people)),
-        ("Account", (p.account for p in people)),
-    ]
-    return tuple(_facts(found, show))
-
-
-def _mfa(mfa: bool | None) -> str:
-    return "the record does not say" if mfa is None else "yes" if mfa else "no"
-
-
-def _facts(found: Iterable[tuple[str, Iterable[str]]], show: Masking) -> Iterable[Fact]:
-    for label, values in found:
-        distinct = list(dict.fromkeys(value for value in values if value))
-        if distinct:
-            shown = ", ".join(show(value) for value in distinct[:VALUES_SHOWN])
-            rest = len(distinct) - VALUES_SHOWN
-            yield Fact(label, f"{shown} and {rest} more" if rest > 0 else shown)
-
-
-def _alert_view(
-    alert: Alert,
-    records: Mapping[int, Mapping[str, Any]],
-    show: Masking,
-    zone: tzinfo | None,
-    *,
-    several_callers: bool,
-    alone: bool,
-) -> AlertView:
-    rule = alert.rule
-    shown = alert.evidence if alone else alert.evidence[:EVENTS_AMONG_MANY]
-    return AlertView(
-        id=inert(alert.id),
-        severity=alert.severity.value,
-        title=show(alert.title, 160),
-        facts=tuple(_alert_facts(alert, records, show, zone, several_callers=several_callers)),
-        why=show(rule.description, 2000),
-        steps=tuple(show(step, 600) for step in rule.triage),
-        respond=inert(rule.respond),
-        commands=(f"trailwatch alerts show {inert(alert.id)}", f"trailwatch alerts ack {inert(alert.id)}"),
-        events=tuple(_row(e, records[id(e)], show, zone) for e in shown),
-        more_events=max(0, alert.event_count - len(shown)),
-        rule=RuleView(
-            id=inert(rule.id),
-            slug=inert(rule.slug),
-            severity=rule.severity.value,
-            attack=inert(", ".join((*rule.tactics, *rule.techniques))),
-            false_positives=tuple(inert(text, 400) for text in rule.false_positives),
-            references=tuple(
-                Reference(inert(url, links=True), link=url.startswith(("https://", "http://")))
-                for url in rule.references
-            ),
-        ),
-    )
-
-
-def _alert_facts(
-    alert: Alert,
-    records: Mapping[int, Mapping[str, Any]],
-    show: Masking,
-    zone: tzinfo | None,
-    *,
-    several_callers: bool,
-) -> Iterable[Fact]:
-    evidence = alert.evidence
-    if several_callers:
-        yield from _facts([("Who", [str(principal_of(records[id(e)])) for e in evidence if records[id(e)]])], show)
-    if alert.actor not in ("", alert.principal):
-        yield Fact("Began with", show(alert.actor))
-    names = list(dict.fromkeys(f"{e.event_name} ({e.event_source})" for e in evidence))
-    for fact in _facts([("What", names)], show):
-        count = f", {alert.event_count} events" if alert.event_count > 1 else ""
-        yield Fact(fact.label, fact.value + count)
-    yield Fact("When", str(moment(alert.first_time, zone)))
-    if alert.last_time != alert.first_time:
-        yield Fact("Last", str(moment(alert.last_time, zone)))
-    yield from _facts(
-        [
-            ("From", [e.source_ip for e in evidence]),
-            ("User agent", [e.user_agent for e in evidence]),
-            ("Account", [e.account for e in evidence] or [alert.account]),
-            ("Region", [e.region for e in evidence] or [alert.region]),
-        ],
-        show,
-    )
-    reasons = list(dict.fromkeys(e.reason for e in evidence if e.reason))
-    if reasons:
-        more = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""
-        yield Fact("Matched", show(reasons[0], REASON_LIMIT) + more)
-    if evidence:
-        record = records[id(evidence[0])]
-        paths = [path for path in alert.rule.fields if path not in SHOWN_ANYWAY]
-        yield from _facts([(_label(path), values_at(record, path)) for path in paths], show)
-    for label, value in alert.context.items():
-        yield Fact(inert(label, 80), show(value))
-
-
-def _label(path: str) -> str:
-    """A field path as a label that can wrap: `Request userName` for `requestParameters.userName`."""
-    start, _, rest = path.partition(".")
-    word = {"requestParameters": "Request", "responseElements": "Answer"}.get(start)
-    return inert(f"{word} {rest}" if word and rest else path, 80)
-
-
-def _row(evidence: Evidence, record: Mapping[str, Any], show: Masking, zone: tzinfo | None) -> EventRow:
-    result = evidence.error_code or _stated_result(record) or "done"
-    return EventRow(
-        time=moment(evidence.time, zone),
-        event=show(evidence.event_name, 120),
-        source=show(evidence.event_source, 120),
-        region=show(evidence.region, 60),
-        address=show(evidence.source_ip, 120),
-        result=show(result, 160),
-        failed=result not in ("done", "Success"),
-    )
-
-
-def _stated_result(record: Mapping[str, Any]) -> str:
-    """Sign-ins have no error code: what came of them stands in `responseElements.<eventName>`."""
-    answer = record.get("responseElements")
-    stated = answer.get(str(record.get("eventName"))) if isinstance(answer, Mapping) else None
-    return stated if isinstance(stated, str) else ""

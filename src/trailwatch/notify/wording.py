@@ -8,7 +8,8 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 from trailwatch.model.message import Message
-from trailwatch.notify.view import MessageView, view_of
+from trailwatch.notify.compose import view_of
+from trailwatch.notify.view import MessageView
 
 if TYPE_CHECKING:
     import jinja2
@@ -63,6 +64,7 @@ def _templates() -> jinja2.Environment:
     )
     environment.filters["wrapped"] = _wrapped
     environment.filters["hanging"] = lambda text, hang: _wrapped(text, 0, hang)
+    environment.filters["pad"] = str.ljust
     return environment
 
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from trailwatch.model.severity import Severity
-from trailwatch.notify.view import ALERTS_IN_FULL, moment
+from trailwatch.notify.compose import ALERTS_IN_FULL, moment
 from trailwatch.notify.wording import SUBJECT_LIMIT, TEXT_WIDTH, as_html, as_text, subject
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -18,6 +18,17 @@ def test_the_subject_names_severity_what_who_and_how_many_more(samples):
     assert subject(samples.message(*alerts)) == (
         "[trailwatch] CRITICAL Trail logging stopped - role deploy as mallory in 123456789012 (+3)"
     )
+
+
+def test_several_alerts_are_listed_by_time_before_the_details(samples):
+    text = as_text(samples.attack(), MADRID)
+
+    assert text.count("IN ORDER\n") == 1
+    assert (
+        "  2026-09-21 14:12:30 UTC  HIGH      Access key made for another user\n"
+        "  2026-09-21 14:13:20 UTC  CRITICAL  Trail logging stopped\n"
+    ) in text
+    assert "IN ORDER" not in as_text(samples.message(samples.alert()), MADRID)
 
 
 def test_a_long_subject_is_cut_but_keeps_its_count(samples):
@@ -96,6 +107,14 @@ def test_sessions_of_one_role_are_told_apart(samples):
     assert "Who role deploy as mallory in 123456789012, role deploy as nightly in 123456789012 What" in " ".join(
         text.split()
     )
+
+
+@pytest.mark.parametrize(
+    ("actor", "told"),
+    [("role deploy as mallory in 123456789012", False), ("user mallory in 123456789012", True)],
+)
+def test_who_it_began_with_is_told_where_that_is_somebody_else(samples, actor, told):
+    assert (f"Began with       {actor}\n" in as_text(samples.message(samples.alert(actor=actor)), UTC)) is told
 
 
 def test_many_values_are_counted_instead_of_listed(samples):
