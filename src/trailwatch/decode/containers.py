@@ -73,7 +73,9 @@ _BROKEN = (msgspec.DecodeError, RecursionError)
 _ENVELOPES = (b'"CloudTrailEvent"', b'"detail-type"', b'"logEvents"', b'"message"', b'"Records"', b'"Events"')
 _LOG_LINE = re.compile(rb"[0-9][0-9T:.,Z+/-]{8,40}\s+(?=\{)")
 _LEFT_OUT_FOLDERS = (("/CloudTrail-Digest/", "digest file"), ("/CloudTrail-Insight/", "insight file"))
+_BETWEEN = re.compile(rb'(?<=\})\s*(?=\{\s*"Records"\s*:\s*\[)')
 _MAX_UNFOLD = 4
+_JSON_STARTS = (b"{", b"[")
 
 
 def split(body: bytes, origin: str, limit_bytes: int = LIMIT_BYTES) -> Split:
@@ -124,29 +126,41 @@ class _Taken:
         return Split(self.records, positions, self.rejects, self.left_out, self.mended)
 
     def whole(self, text: bytes) -> bool:
-        """Reads a body that is clean JSON or clean JSON lines; False, with nothing taken, where it is neither."""
+        """Reads a clean body: JSON, trail files on end, or lines. False, with nothing taken, for any other."""
         try:
-            document = _DOCUMENT.decode(text) if text[:1] == b"{" else None
-            items = _LIST.decode(text) if document is None else None
-        except _BROKEN:
-            try:
-                document, items = None, _RAW.decode_lines(text)
-            except _BROKEN:
-                return False
-        if document is not None:
-            if document.digest_object is not _UNSET and document.digest_files is not _UNSET:
-                self.left_out["digest file"] += 1
-            elif isinstance(document.records, list):
+            if text[:1] != b"{":
+                self.items(_LIST.decode(text), text)
+            elif isinstance((document := _DOCUMENT.decode(text)).records, list):
                 self.add_records(document.records, len(text))
+            elif document.digest_object is not _UNSET and document.digest_files is not _UNSET:
+                self.left_out["digest file"] += 1
             else:
                 self.unfold(Raw(text))
-        elif items is not None:
-            if any(name in text for name in _ENVELOPES):
-                for item in items:
-                    self.unfold(item)
-            else:
-                self.add_records(items, len(text))
+        except _BROKEN:
+            return self._several(text)
         return True
+
+    def _several(self, text: bytes) -> bool:
+        try:
+            if _BETWEEN.search(text) is None:
+                self.items(_RAW.decode_lines(text), text)
+            else:  # trail files that were joined; these bytes cannot stand within a JSON string
+                documents = [_DOCUMENT.decode(part) for part in _BETWEEN.split(text)]
+                lists = [d.records for d in documents if isinstance(d.records, list)]
+                if len(lists) < len(documents):
+                    return False
+                self.add_records([record for records in lists for record in records], len(text))
+        except _BROKEN:
+            return False
+        return True
+
+    def items(self, items: list[Raw], text: bytes) -> None:
+        """Takes elements of an array, or lines, which may be envelopes."""
+        if any(name in text for name in _ENVELOPES):
+            for item in items:
+                self.unfold(item)
+        else:
+            self.add_records(items, len(text))
 
     def add_records(self, records: list[Raw], total_bytes: int) -> None:
         """Records that need no unfolding; the fast way when none can be too long."""
@@ -244,17 +258,20 @@ class _Taken:
         if not text:
             return
         lines = text.splitlines()
-        if _mostly_lines(lines):
+        alone = len(lines) == 1 and text[:1] in _JSON_STARTS
+        if not alone and _mostly_lines(lines):
             for line in lines:
                 if stripped := line.strip():
                     prefix = _LOG_LINE.match(stripped)
                     self._piece(Piece(stripped[prefix.end() :] if prefix else stripped, whole=True))
-        elif text[:1] not in b"{[":
+        elif text[:1] not in _JSON_STARTS:
             what = f"neither JSON nor lines of it, it begins with {text[:40]!r}"
             self.rejects.append(Reject(self.origin, -1, f"{self.origin}: {what}", text[:REJECT_KEPT_BYTES]))
         else:
             for piece in pieces(text):
                 self._piece(piece)
+        if not (self.records or self.rejects or self.left_out):
+            self.rejects.append(Reject(self.origin, -1, f"{self.origin}: no record in it", text[:REJECT_KEPT_BYTES]))
 
     def _piece(self, piece: Piece) -> None:
         try:

@@ -7,13 +7,15 @@ nested 10,000 deep, or cut off, costs that record and not its neighbours.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\],"]', re.DOTALL)
-_LIST_IN_OBJECT = re.compile(rb'\s*\{\s*"(Records|Events|events)"\s*:\s*\[')
-_ANY_LIST_IN_OBJECT = re.compile(rb'"(Records|Events|events)"\s*:\s*\[')
 _LIST = re.compile(rb"\s*\[")
+_OBJECT = re.compile(rb"\s*\{")
+_LIST_IN_OBJECT = re.compile(rb'"(?:Records|Events|events)"\s*:\s*\[')
+_NEAR_BYTES = 1 << 12
+"""How far into an object its list is looked for; what comes before it is short."""
 _OPENING = frozenset(b"{[")
 _CLOSING = frozenset(b"}]")
 _COMMA = b","[0]
@@ -27,30 +29,40 @@ class Piece(NamedTuple):
 
 
 def pieces(text: bytes) -> Iterator[Piece]:
-    """The elements of the list that the text is or opens with, or else the objects that stand one after another."""
-    inside = _LIST_IN_OBJECT.match(text) or _LIST.match(text)
-    if inside is None and text.lstrip()[:1] == b"{":
-        inside = _list_at_depth_one(text)
-    if inside is not None:
-        yield from _elements(text, inside.end())
-    else:
-        yield from _documents(text)
+    """The elements of each list that the text is or holds as a container, and every other value that stands alone."""
+    at = 0
+    while at < len(text):
+        opening, depth = _container(text, at)
+        if opening is None:
+            at = yield from _document(text, at)
+        else:
+            end = yield from _elements(text, opening.end())
+            if not end:
+                return
+            at = _closed(text, end, depth) if depth else end
+            if not at:
+                yield Piece(text[end - 1 :].strip(), whole=False)
+                return
 
 
-def _list_at_depth_one(text: bytes) -> re.Match[bytes] | None:
-    """The container's list where other names come before it; only looked for near the start."""
-    near = text[:65536]
-    found = _ANY_LIST_IN_OBJECT.search(near)
+def _container(text: bytes, at: int) -> tuple[re.Match[bytes] | None, int]:
+    """Where the list of a container begins, and how many objects it stands in; None for any other value."""
+    if found := _LIST.match(text, at):
+        return found, 0
+    if not _OBJECT.match(text, at):
+        return None, 0
+    found = _LIST_IN_OBJECT.search(text, at, at + _NEAR_BYTES)
     if found is None:
-        return None
+        return None, 0
     depth = 0
-    for token in _TOKEN.finditer(near, 0, found.start()):
-        code = near[token.start()]
+    for token in _TOKEN.finditer(text, at, found.start()):
+        code = text[token.start()]
         depth += (code in _OPENING) - (code in _CLOSING)
-    return found if depth == 1 else None
+    return (found if depth == 1 else None), 1
 
 
-def _elements(text: bytes, start: int) -> Iterator[Piece]:
+def _elements(text: bytes, start: int) -> Generator[Piece, None, int]:
+    """The elements of the list that begins here; comes back with the place behind its end, or 0 where it has none."""
     depth, begin = 0, start
     for token in _TOKEN.finditer(text, start):
         at = token.start()
@@ -60,34 +72,45 @@ def _elements(text: bytes, start: int) -> Iterator[Piece]:
         elif code in _CLOSING:
             depth -= 1
             if depth < 0:
-                yield from _piece(text, begin, at, whole=True)
-                return
+                yield from _piece(text, begin, at)
+                return at + 1
         elif code == _COMMA and depth == 0:
-            yield from _piece(text, begin, at, whole=True)
+            yield from _piece(text, begin, at)
             begin = at + 1
         elif code == _QUOTE and token.end() == at + 1:
             break
-    yield from _piece(text, begin, len(text), whole=False)
+    yield Piece(text[begin:].strip(), whole=False)
+    return 0
 
 
-def _documents(text: bytes) -> Iterator[Piece]:
-    depth, begin = 0, 0
-    for token in _TOKEN.finditer(text):
-        at = token.start()
-        code = text[at]
+def _document(text: bytes, begin: int) -> Generator[Piece, None, int]:
+    """The value that begins here; comes back with the place behind it."""
+    end = _closed(text, begin, 0)
+    if end:
+        yield from _piece(text, begin, end)
+        return end
+    rest = text[begin:].strip()
+    if rest:
+        yield Piece(rest, whole=False)
+    return len(text)
+
+
+def _closed(text: bytes, start: int, depth: int) -> int:
+    """Behind the bracket that closes everything that is open; 0 where the text ends before."""
+    for token in _TOKEN.finditer(text, start):
+        code = text[token.start()]
         if code in _OPENING:
             depth += 1
         elif code in _CLOSING and depth > 0:
             depth -= 1
             if depth == 0:
-                yield from _piece(text, begin, at + 1, whole=True)
-                begin = at + 1
-        elif code == _QUOTE and token.end() == at + 1:
+                return token.end()
+        elif code == _QUOTE and token.end() == token.start() + 1:
             break
-    yield from _piece(text, begin, len(text), whole=False)
+    return 0
 
 
-def _piece(text: bytes, begin: int, end: int, *, whole: bool) -> Iterator[Piece]:
+def _piece(text: bytes, begin: int, end: int) -> Iterator[Piece]:
     piece = text[begin:end].strip()
     if piece:
-        yield Piece(piece, whole)
+        yield Piece(piece, whole=True)
