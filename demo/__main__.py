@@ -29,7 +29,7 @@ from trailwatch.simulate.stage import Seat, Stage, Step, open_stage
 FOLDER = Path(__file__).resolve().parents[1] / ".demo"
 _DEEDS = {
     "sts:get_caller_identity": "asks whose key it is",
-    "secretsmanager:get_secret_value": "reads secrets",
+    "secretsmanager:batch_get_secret_value": "empties the store of secrets",
     "iam:create_user": f"makes a user, {BACK_DOOR}",
     "iam:attach_user_policy": "gives it administrator rights",
     "iam:create_access_key": "takes an access key for it",

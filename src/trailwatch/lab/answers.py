@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from xml.sax.saxutils import escape
 
 import msgspec
+
+_REQUEST_ID = re.compile(rb"<[Rr]equestI[dD]>([^<]{1,100})<")
+_REQUEST_ID_HEADERS = {"x-amzn-requestid", "x-amz-request-id"}
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,13 @@ class Answer:
         except ValueError:
             return f"{self.status} Unknown"
 
+    def request_id(self) -> str:
+        """The request id that the caller gets to see; empty when there is none."""
+        in_body = _REQUEST_ID.search(self.body)
+        if in_body:
+            return in_body[1].decode()
+        return next((value for name, value in self.headers if name.lower() in _REQUEST_ID_HEADERS), "")
+
 
 class Refusal(Exception):  # noqa: N818 it is an answer of AWS, not an error of the lab
     """An error that AWS answers; `code` as on the wire."""
@@ -33,13 +44,6 @@ class Refusal(Exception):  # noqa: N818 it is an answer of AWS, not an error of 
         self.code = code
         self.message = message
         self.status = status
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What an operation of the lab's own answers: members by their names in the service's model."""
-
-    members: dict[str, Any] = field(default_factory=dict)
 
 
 def json_answer(members: dict[str, Any], request_id: str) -> Answer:

@@ -100,7 +100,9 @@ class LabApp:
             account = caller.account
             try:
                 self._faults.strike(call)
+                self._authoriser.authorise(call, caller, self._identities.session(call.key_id), self._clock.now())
                 answer = self._answer(call, caller, environ, request_id)
+                request_id = answer.request_id() or request_id
             except Refusal as refusal:
                 answer = self._refused(call, refusal, request_id)
             status = answer.status
@@ -127,7 +129,6 @@ class LabApp:
         own = self._own.get((call.signing_name, call.operation))
         if own is not None:
             return own(call, caller, request_id)
-        self._sessions.check(call, caller)
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = caller.account
         with self._moto_lock:
             answer = self._ask_moto(environ)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from trailwatch.lab.answers import Refusal
 from trailwatch.lab.call import Call
+from trailwatch.lab.denials import access_denied
 from trailwatch.ports import Clock
 
 _JUST_CUT = "cut"
@@ -162,16 +163,3 @@ class Faults:
     def event_delay(self) -> float:
         """Seconds by which the next event shows up later than usual."""
         return sum(fault.delay(self._chance) for fault in tuple(self._active) if isinstance(fault, Late))
-
-
-def access_denied(call: Call, principal: str = "", resource: str = "*", reason: str = "") -> Refusal:
-    """The denial of a call in its protocol's spelling."""
-    action = f"{call.signing_name}:{call.operation}"
-    if call.protocol == "ec2":
-        return Refusal("UnauthorizedOperation", "You are not authorized to perform this operation.", 403)
-    if call.signing_name == "s3":
-        return Refusal("AccessDenied", "Access Denied", 403)
-    text = f"User: {principal or 'unknown'} is not authorized to perform: {action} on resource: {resource}{reason}"
-    if call.protocol in {"json", "rest-json"}:
-        return Refusal("AccessDeniedException", text, 403 if call.protocol == "rest-json" else 400)
-    return Refusal("AccessDenied", text, 403)

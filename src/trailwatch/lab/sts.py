@@ -13,12 +13,11 @@ from moto.iam.utils import generate_access_key_id_from_account_id
 
 from trailwatch.lab.answers import Answer, Refusal
 from trailwatch.lab.call import Call
-from trailwatch.lab.faults import access_denied
 from trailwatch.lab.identities import PARTITION, Caller, Identities, Session
 from trailwatch.lab.records import parse_answer
 from trailwatch.ports import Clock
 
-_ISSUING = {"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"}
+ISSUING = {"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"}
 _XML = "https://sts.amazonaws.com/doc/2011-06-15/"
 _TOKEN = base64.b64encode(b"a session token of the lab, worth nothing anywhere else").decode()
 
@@ -31,18 +30,9 @@ class SessionTokens:
         self._clock = clock
         self._chance = random.SystemRandom()
 
-    def check(self, call: Call, caller: Caller) -> None:
-        """Refuses to assume a role that does not exist.
-
-        Raises:
-            Refusal: AccessDenied, as AWS spells it for roles that it does not want to talk about.
-        """
-        if call.signing_name == "sts" and call.operation in _ISSUING and find_role(call) is None:
-            raise access_denied(call, caller.arn, str(call.parameters.get("RoleArn", "*")))
-
     def after(self, call: Call, caller: Caller, answer: Answer) -> Answer:
         """What follows from a call that succeeded; the answer, in which ids may have been put right."""
-        if call.signing_name == "sts" and call.operation in _ISSUING:
+        if call.signing_name == "sts" and call.operation in ISSUING:
             self._remember_role_session(call, caller, answer)
         elif call.signing_name == "iam" and call.operation == "CreateUser":
             return _with_real_user_id(call, caller, answer)
@@ -136,7 +126,7 @@ class SessionTokens:
         self, call: Call, caller: Caller, record: dict[str, Any], new_id: Callable[[], str]
     ) -> Iterator[dict[str, Any]]:
         """The record itself and, for a role of another account, that account's copy with the same sharedEventID."""
-        target = str(call.parameters.get("RoleArn", "")).split(":")[4:5] if call.operation in _ISSUING else []
+        target = str(call.parameters.get("RoleArn", "")).split(":")[4:5] if call.operation in ISSUING else []
         if not target or target[0] == caller.account or call.signing_name != "sts":
             yield record
             return

@@ -56,7 +56,7 @@ def found(stage: Stage, administrator: Seat) -> Company:
         PolicyArn="arn:aws:iam::aws:policy/PowerUserAccess",
     )
     developer = _person(stage, administrator, "dana", OFFICE + "23", CLI, ("PowerUserAccess", "IAMFullAccess"))
-    operator = _person(stage, administrator, "omar", OFFICE + "41", CLI, ("PowerUserAccess",))
+    operator = _person(stage, administrator, "omar", OFFICE + "41", CLI, ("PowerUserAccess", "IAMReadOnlyAccess"))
     pipeline = _person(stage, administrator, "ci-pipeline", OFFICE + "200", SDK, ("PowerUserAccess",))
     log_bucket, data_bucket = f"harbour-trail-{suffix}", f"harbour-customers-{suffix}"
     for bucket in (log_bucket, data_bucket):

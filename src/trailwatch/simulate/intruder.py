@@ -50,8 +50,10 @@ def _look_around(stage: Stage, leaked: Seat) -> None:
 
 
 def _steal_secrets(stage: Stage, company: Company, leaked: Seat) -> int:
-    taken = [stage.do(leaked, "secretsmanager", "get_secret_value", SecretId=name) for name in company.secrets]
-    return sum(bool(answer) for answer in taken)
+    for name in company.secrets:
+        stage.do(leaked, "secretsmanager", "get_secret_value", SecretId=name)
+    every = [{"Key": "name", "Values": ["prod/"]}]
+    return len(stage.do(leaked, "secretsmanager", "batch_get_secret_value", Filters=every).get("SecretValues", ()))
 
 
 def _open_back_door(stage: Stage, leaked: Seat) -> Seat:

@@ -380,3 +380,19 @@ def test_every_record_has_what_cloudtrail_always_writes(client, lab):
     }
     assert record["eventVersion"] == "1.11"
     assert record["tlsDetails"]["clientProvidedHostHeader"].startswith("iam.")
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "name"),
+    [
+        ("iam", "list_users", "ListUsers"),
+        ("ec2", "describe_vpcs", "DescribeVpcs"),
+        ("secretsmanager", "list_secrets", "ListSecrets"),
+        ("cloudtrail", "lookup_events", "LookupEvents"),
+        ("lambda", "list_functions", "ListFunctions20150331"),
+    ],
+)
+def test_the_record_has_the_request_id_that_the_caller_saw(client, last_record, service, operation, name):
+    seen = getattr(client(service), operation)()["ResponseMetadata"]["RequestId"]
+
+    assert last_record(name)["requestID"] == seen

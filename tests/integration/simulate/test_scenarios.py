@@ -38,6 +38,7 @@ def test_the_attack_leaves_the_trail_that_rules_look_for(told):
     assert {
         "GetCallerIdentity",
         "GetSecretValue",
+        "BatchGetSecretValue",
         "CreateUser",
         "AttachUserPolicy",
         "CreateAccessKey",
