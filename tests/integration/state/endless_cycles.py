@@ -53,8 +53,9 @@ def cycle(folder, port, new_windows=WINDOWS_A_CYCLE, clock=None):
             span = Interval(START + window * WIDTH, START + (window + 1) * WIDTH)
             pipeline.process(delivery(window_records(window), gain=(span.start, span.end)))
         pipeline.announce(int(clock.now().timestamp()))
-        relay(store, {"mail": mail}, clock, clock.monotonic() + 30, random.Random(0))
+        report = relay(store, {"mail": mail}, clock, clock.monotonic() + 30, random.Random(0))
         store.prune(int(clock.now().timestamp()))
+    return report
 
 
 def main():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import warnings
 from datetime import UTC, datetime
 
 import msgspec
@@ -175,6 +176,13 @@ class FileMailbox:
 
     def lines(self):
         return [json.loads(line) for line in self.path.read_text().splitlines()] if self.path.exists() else []
+
+
+def fork():
+    """`os.fork` without Python's warning about threads: the child runs its cycle and leaves by `os._exit`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
 
 
 class Fuse:

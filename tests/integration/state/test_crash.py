@@ -13,7 +13,7 @@ from trailwatch.store.database import Database
 from trailwatch.store.outbox import OutboxState
 from trailwatch.store.store import Store
 
-from .parts import START, FileMailbox, Fuse, NameEngine, ScriptedHistory, StandingClock, archived_ids, run_cycle
+from .parts import START, FileMailbox, Fuse, NameEngine, ScriptedHistory, StandingClock, archived_ids, fork, run_cycle
 
 WINDOWS = 3
 CUTS_AT_MOST = 1000
@@ -29,7 +29,7 @@ class Place:
 
     def cycle_in_a_process(self, fuse_at):
         """Whether the fuse burnt through."""
-        child = os.fork()
+        child = fork()
         if child == 0:
             try:
                 run_cycle(*self.paths, windows=self.windows, fuse=Fuse(fuse_at))
@@ -92,8 +92,8 @@ def test_death_again_and_again_at_random_calls(tmp_path, seed):
     chance = random.Random(seed)
     place = Place(tmp_path / "place", windows=6)
     deaths = sum(place.cycle_in_a_process(chance.randint(1, 120)) for _ in range(8))
-    run_cycle(*place.paths, windows=6)
-    # a send that died twice waits its turn
-    run_cycle(*place.paths, windows=6, clock=StandingClock(START + 7200))
+    # a mail whose sender died twice in a row waits before its next attempt
+    for hours in (1, 3, 5):
+        run_cycle(*place.paths, windows=6, clock=StandingClock(START + hours * 3600))
 
     place.check(interrupted_at_most=deaths)

@@ -17,7 +17,7 @@ from trailwatch.store.outbox import OutboxState, Outcome
 from trailwatch.store.rejects import FAILURES_KEPT
 from trailwatch.store.store import DAY, Store
 
-from .parts import START, NameEngine, archived_ids, delivery, record, run_cycle
+from .parts import START, NameEngine, archived_ids, delivery, fork, record, run_cycle
 
 
 def in_processes(count, work):
@@ -25,7 +25,7 @@ def in_processes(count, work):
     begin = time.time() + 0.1
     children = []
     for number in range(count):
-        child = os.fork()
+        child = fork()
         if child == 0:
             code = 1
             try:

@@ -69,8 +69,10 @@ def kill_and_check(folder, accepted, port, kills, seed):
     chance = random.Random(seed)
     for _ in range(kills):
         live_and_die(folder, port, chance.uniform(0, LONGEST_LIFE_SECONDS))
-    # a mail that died twice in a row waits its turn
-    cycle(folder, port, new_windows=0, clock=StandingClock(time.time() + 7200))
+    # a mail whose sender died twice in a row waits before its next attempt
+    for hours in (2, 4):
+        report = cycle(folder, port, new_windows=0, clock=StandingClock(time.time() + hours * 3600))
+    assert (report.errors, report.waiting) == ({}, {})
 
     with Store(Database(folder / "state.sqlite3")) as store:
         windows = windows_read(store)
