@@ -1,0 +1,52 @@
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from trailwatch.cli.main import main
+from trailwatch.errors import UsageError
+from trailwatch.model.match import Reject
+from trailwatch.store.database import Database
+from trailwatch.store.store import Store
+
+
+@pytest.fixture
+def run(tmp_path):
+    path = tmp_path / "trailwatch/state.sqlite3"
+    with Database(path) as database, database.transaction():
+        store = Store(database)
+        store.rejects.add(
+            [Reject("logs/a.json", 3, "logs/a.json: record 3: \x1b[2J", b'{"bad": \x1b\xff}')], 1772442000
+        )
+
+    def rejects(*words):
+        variables = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": "", "XDG_STATE_HOME": str(tmp_path)}
+        result = CliRunner(env=variables).invoke(main, ["rejects", *words], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result
+
+    return rejects
+
+
+def test_rejects_are_listed_with_their_reasons(run):
+    (row,) = [json.loads(line) for line in run("list", "--format", "jsonl").stdout.splitlines()]
+
+    assert (row["id"], row["origin"], row["position"], row["last"]) == (1, "logs/a.json", 3, "2026-03-02T09:00:00Z")
+
+
+def test_a_reject_is_shown_without_anything_that_acts_on_a_terminal(run):
+    text = run("show", "1").stdout
+
+    assert "logs/a.json: record 3" in text
+    assert '{"bad": \\x1b\\xff}' in text
+    assert "\x1b" not in text
+    assert "\x1b" not in run("list").stdout
+
+
+def test_the_kept_bytes_come_out_as_they_went_in(run):
+    assert run("show", "1", "--raw").stdout_bytes == b'{"bad": \x1b\xff}'
+
+
+def test_a_reject_that_is_not_there_is_an_error_with_the_way_out(run):
+    with pytest.raises(UsageError, match="there is no reject 7; trailwatch rejects list"):
+        run("show", "7")
