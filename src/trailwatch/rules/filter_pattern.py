@@ -21,7 +21,8 @@ import yaml
 
 from trailwatch.errors import RuleError
 from trailwatch.rules.names import meant
-from trailwatch.rules.pattern_grammar import Locate, parse
+from trailwatch.rules.pattern_grammar import parse
+from trailwatch.rules.pattern_scanner import Locate
 from trailwatch.rules.pattern_text import to_text
 from trailwatch.rules.rule import Rule
 from trailwatch.rules.sigma_check import TRAILWATCH_KEYS

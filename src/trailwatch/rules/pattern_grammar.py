@@ -25,11 +25,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 
 from trailwatch.errors import RuleError
 from trailwatch.model.fieldpath import Segment, Wild, print_path
-from trailwatch.rules.predicate import Field, Not, Op, Or, Predicate, Value, all_of, any_of
+from trailwatch.rules.pattern_scanner import BARE, WORD, Locate, Scanner, in_text
+from trailwatch.rules.pattern_tests import joined, presence, text_test
+from trailwatch.rules.predicate import Field, Not, Op, Predicate, Value, all_of
 from trailwatch.rules.regex import regex_refusal
 
 MAX_LENGTH = 1024
@@ -46,18 +47,12 @@ REGEX_TEXT = re.compile(
 )
 """What a regular expression between percent signs may hold: no blanks, parentheses, `!` or `%`."""
 
-_BLANK = re.compile(r"\s*")
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
-_BARE = re.compile(r"[A-Za-z0-9_.*:/@+-]+")
 _NUMBER = re.compile(r"[+-]?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_WORD = re.compile(r"[A-Za-z]+")
 _QUOTED_KEY = re.compile(r"\['((?:[^'\\]|\\.)*)'\]")
 _INDEX = re.compile(r"\[([0-9]+|\*)\]")
 _OPERATOR = re.compile(r"!=|>=|<=|==|=|>|<")
 _COMPARE = {">": Op.GT, ">=": Op.GTE, "<": Op.LT, "<=": Op.LTE}
-
-Locate = Callable[[int], str]
-"""Turns a character's offset in the pattern into `file:line:column`."""
 
 
 def parse(text: str, origin: str | Locate = "pattern") -> Predicate:
@@ -70,49 +65,14 @@ def parse(text: str, origin: str | Locate = "pattern") -> Predicate:
     Raises:
         RuleError: it is no JSON filter pattern, or over a limit of CloudWatch; the error names the exact place.
     """
-    return _Parser(text, origin if callable(origin) else _in_text(text, origin)).pattern()
+    return _Parser(text, origin if callable(origin) else in_text(text, origin)).pattern()
 
 
-def presence(path: str) -> Field:
-    """The test that a text, number or boolean stands at `path`: what `= *` means, and half of `!=`."""
-    return Field(path, Op.LIKE, ("*",), cased=True, strict=True)
-
-
-def joined(*items: Predicate) -> Predicate:
-    """`any_of`, with neighbours that compare the same path for equality made one field with several values."""
-    kept: list[Predicate] = []
-    for item in items:
-        last = kept[-1] if kept else None
-        if _is_equality(item) and _is_equality(last) and isinstance(last, Field) and isinstance(item, Field):
-            if last.path == item.path:
-                kept[-1] = Field(item.path, Op.EQ, last.values + item.values, cased=True, strict=True)
-                continue
-        elif isinstance(item, Or):
-            kept.extend(item.items)
-            continue
-        kept.append(item)
-    return any_of(*kept)
-
-
-def _is_equality(item: object) -> bool:
-    return isinstance(item, Field) and item.op is Op.EQ and item.strict
-
-
-def _in_text(text: str, origin: str) -> Locate:
-    def locate(at: int) -> str:
-        line = text.count("\n", 0, at) + 1
-        return f"{origin}:{line}:{at - (text.rfind(chr(10), 0, at) + 1) + 1}"
-
-    return locate
-
-
-class _Parser:
+class _Parser(Scanner):
     """Recursive descent over the text itself: what a character means depends on where it stands."""
 
     def __init__(self, text: str, locate: Locate) -> None:
-        self.text = text
-        self.locate = locate
-        self.at = 0
+        super().__init__(text, locate)
         self.depth = 0
         self.regexes = 0
         self.wildcards = 0
@@ -251,35 +211,17 @@ class _Parser:
     def value(self, path: str) -> Field:
         self.skip()
         if self.text.startswith('"', self.at):
-            return _text_test(path, self.quoted())
+            return text_test(path, self.quoted())
         if self.text.startswith("%", self.at):
             return Field(path, Op.RE, (self.regex(),), cased=True, strict=True)
-        found = _BARE.match(self.text, self.at)
+        found = BARE.match(self.text, self.at)
         if found is None:
             remedy = "write double quotes" if self.text.startswith("'", self.at) else "write a text in double quotes"
             raise self.error(f"expected a value, got {self.seen()}", remedy)
         if _NUMBER.fullmatch(found.group()):
             return Field(path, Op.EQ, (self.number(),), cased=True, strict=True)
         self.at = found.end()
-        return _text_test(path, found.group())
-
-    def quoted(self) -> str:
-        start = self.at
-        characters: list[str] = []
-        self.at += 1
-        while self.at < len(self.text):
-            character = self.text[self.at]
-            if character == '"':
-                self.at += 1
-                return "".join(characters)
-            if character == "\\" and self.text[self.at + 1 : self.at + 2] in {'"', "\\"}:
-                self.at += 1
-                character = self.text[self.at]
-            characters.append(character)
-            self.at += 1
-        raise self.error(
-            "the text that starts here does not end", 'close it with a double quote, write \\" inside', start
-        )
+        return text_test(path, found.group())
 
     def regex(self) -> str:
         start = self.at
@@ -307,7 +249,7 @@ class _Parser:
     def number(self) -> Value:
         self.skip()
         start = self.at
-        found = _BARE.match(self.text, self.at)
+        found = BARE.match(self.text, self.at)
         if found is None or _NUMBER.fullmatch(found.group()) is None:
             raise self.error(f"expected a number, got {self.seen()}", "texts can only be compared with = and !=")
         self.at = found.end()
@@ -317,36 +259,8 @@ class _Parser:
             raise self.error(f"the number {found.group()} is too large", "write one below 1e308", start)
         return number
 
-    def skip(self) -> None:
-        blank = _BLANK.match(self.text, self.at)
-        self.at = blank.end() if blank else self.at
-
-    def take(self, sign: str) -> bool:
-        self.skip()
-        if not self.text.startswith(sign, self.at):
-            return False
-        self.at += len(sign)
-        return True
-
-    def word(self) -> str:
-        found = _WORD.match(self.text, self.at)
-        self.at = found.end() if found else self.at
-        return found.group() if found else ""
-
-    def next_word(self) -> tuple[int, str]:
-        self.skip()
-        return self.at, self.word()
-
-    def seen(self, at: int | None = None) -> str:
-        """What stands at a place, for an error: a word, a sign, or the end."""
-        start = self.at if at is None else at
-        found = _BARE.match(self.text, start)
-        if found is not None:
-            return f'"{found.group()[:40]}"'
-        return f'"{self.text[start]}"' if start < len(self.text) else "the end of the pattern"
-
     def hint_after_condition(self) -> str:
-        word = _WORD.match(self.text, self.at)
+        word = WORD.match(self.text, self.at)
         if word is not None and word.group().upper() in {"AND", "OR"}:
             return 'write "&&" for and, "||" for or'
         return "a value with a blank or another sign needs double quotes" if word else "check quotes and parentheses"
@@ -362,15 +276,5 @@ class _Parser:
             what, remedy = f"expected {{, got {self.seen()}", "write the JSON form: { $.eventName = ... }"
         return self.error(what, remedy)
 
-    def error(self, what: str, remedy: str, at: int | None = None) -> RuleError:
-        return RuleError(self.locate(self.at if at is None else at), what, remedy)
-
 
 _IS_HINT = 'IS NOT is not supported: write "!=", or "NOT EXISTS"'
-
-
-def _text_test(path: str, text: str) -> Field:
-    if "*" not in text:
-        return Field(path, Op.EQ, (text,), cased=True, strict=True)
-    pattern = text.replace("\\", "\\\\").replace("?", "\\?")
-    return Field(path, Op.LIKE, (pattern,), cased=True, strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from trailwatch.model.fieldpath import Segment, Wild, parse_path
-from trailwatch.rules.pattern_grammar import presence
+from trailwatch.rules.pattern_tests import presence
 from trailwatch.rules.predicate import And, Const, Field, Not, Op, Or, Predicate, Value
 
 _SIGNS = {Op.GT: ">", Op.GTE: ">=", Op.LT: "<", Op.LTE: "<="}

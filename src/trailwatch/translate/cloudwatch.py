@@ -9,7 +9,8 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
-from trailwatch.rules.pattern_grammar import MAX_LENGTH, MAX_REGEXES, REGEX_TEXT, joined, presence
+from trailwatch.rules.pattern_grammar import MAX_LENGTH, MAX_REGEXES, REGEX_TEXT
+from trailwatch.rules.pattern_tests import joined, presence
 from trailwatch.rules.pattern_text import to_text
 from trailwatch.rules.predicate import And, Const, Field, Not, Op, Or, Predicate, Value, all_of, fields_of
 from trailwatch.rules.regex import regex_refusal
