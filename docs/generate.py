@@ -106,7 +106,12 @@ def main(arguments: list[str] | None = None) -> int:
     """0 when every page is up to date in the end; 1 when `--check` found a stale one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when a page is stale")
-    check = parser.parse_args(arguments).check
+    parser.add_argument("--picture", type=Path, help="take the README's picture from this recording of the demo")
+    options = parser.parse_args(arguments)
+    if options.picture:
+        picture = readme_picture(options.picture.read_text(encoding="utf-8"))
+        (DOCS / "img" / "demo.svg").write_text(picture, encoding="utf-8")
+    check = options.check
     stale = 0
     for page in sorted(DOCS.glob("*.md")):
         before = page.read_text(encoding="utf-8")
@@ -120,6 +125,20 @@ def main(arguments: list[str] | None = None) -> int:
             page.write_text(after, encoding="utf-8")
             print(page.name)
     return 1 if stale else 0
+
+
+def readme_picture(recording: str) -> str:
+    """The recorded screen down to the mail, without fonts from elsewhere."""
+    local = re.sub(r"@font-face \{.*?\}\s*", "", recording, flags=re.DOTALL)
+    mail = re.search(r'<text [^>]*y="([\d.]+)"[^>]*>&#160;the&#160;mail,', local)
+    if mail is None:
+        raise SystemExit("the recording shows no mail: run `make demo` first")
+    end = float(mail[1])
+    texts = re.compile(r'<(text|rect) [^>]*? y="([\d.]+)"[^>]*?(?:/>|>.*?</text>)', re.DOTALL)
+    local = texts.sub(lambda found: "" if float(found[2]) >= end - 1 else found[0], local)
+    local = re.sub(r'(viewBox="0 0 [\d.]+ )[\d.]+', rf"\g<1>{end + 16:.0f}", local, count=1)
+    local = re.sub(r'(<rect fill="#\w+" stroke=[^>]*? height=")[\d.]+', rf"\g<1>{end + 14:.0f}", local, count=1)
+    return "\n".join(line.rstrip() for line in local.splitlines()) + "\n"
 
 
 def _sections(schema: Any) -> Iterator[tuple[str, type[msgspec.Struct]]]:

@@ -135,6 +135,27 @@ def test_links_lead_to_files_and_headings_that_are_there(path):
     assert broken == []
 
 
+@pytest.mark.parametrize("picture", sorted((ROOT / "docs" / "img").glob("*.svg")), ids=name_of)
+def test_pictures_load_nothing_from_elsewhere(picture):
+    text = picture.read_text(encoding="utf-8")
+
+    assert not re.search(r"url\(['\"]?https?:|href=|<script|@import", text)
+    assert len(text) < 200_000
+
+
+def test_a_recording_of_the_demo_is_cut_before_the_mail():
+    recording = (
+        '<svg viewBox="0 0 100 300"><style>@font-face { src: url("https://fonts.example/x.woff"); }</style>'
+        '<rect fill="#292929" stroke="x" height="298"/><text class="a" y="20">kept</text>'
+        '<text class="a" y="60">&#160;the&#160;mail,&#160;as</text><rect fill="#fff" x="0" y="80"/><text class="a" y="90">cut</text></svg>'
+    )
+
+    assert _generator().readme_picture(recording) == (
+        '<svg viewBox="0 0 100 76"><style></style><rect fill="#292929" stroke="x" height="74"/>'
+        '<text class="a" y="20">kept</text></svg>\n'
+    )
+
+
 def _headings(path: Path) -> set[str]:
     lines = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines}

@@ -100,7 +100,7 @@ class EmailNotifier:
         mail["To"] = ", ".join(self._settings.to)
         mail["Subject"] = subject(message)
         mail["Date"] = format_datetime(datetime.fromtimestamp(message.created, UTC))
-        mail["Message-ID"] = f"<{re.sub(r'[^A-Za-z0-9._-]', '-', message.id)}@{self._hostname}>"
+        mail["Message-ID"] = f"<{re.sub(r'[^A-Za-z0-9._-]', '-', message.id)}@{self._domain()}>"
         mail["Auto-Submitted"] = "auto-generated"
         mail["X-Trailwatch-Severity"] = message.severity.value
         mail.set_content(as_text(message, self._zone), cte="quoted-printable")
@@ -112,6 +112,10 @@ class EmailNotifier:
 
     def _envelope_sender(self) -> str:
         return parseaddr(self._sender())[1]
+
+    def _domain(self) -> str:
+        """Of the sender: receivers trust an id of another domain less."""
+        return _domain(self._envelope_sender().rpartition("@")[2])
 
     def _connect(self) -> _Connection:
         settings = self._settings

@@ -373,6 +373,14 @@ def test_a_message_about_trailwatch_itself_has_its_headline_as_subject(start, in
         assert "The last one ended at 14:00.\nSee cron." in part.get_content().replace("\r\n", "\n")
 
 
+def test_a_sender_of_ones_own_gives_its_domain_to_the_message_id(start, inbox, samples):
+    notifier(start(), sender="Watch <watch@alerts.example.com>").send(samples.attack())
+
+    (mail,) = inbox.mails
+    assert (mail["From"], mail["Message-ID"]) == ("Watch <watch@alerts.example.com>", "<m-0001@alerts.example.com>")
+    assert inbox.senders == ["watch@alerts.example.com"]
+
+
 @pytest.mark.parametrize(("security", "port"), [("plain", 25), ("starttls", 587), ("tls", 465)])
 def test_the_port_follows_from_the_security(security, port):
     assert f":{port})" in notifier(0, security=security)._origin
