@@ -132,11 +132,13 @@ def place_in_file(node: yaml.ScalarNode, text: str, path: str) -> Locate:
 
     def locate(at: int) -> str:
         wanted = sum(not sign.isspace() for sign in node.value[:at])
-        line, column = node.end_mark.line, node.end_mark.column
-        for number, place in enumerate(_signs(node, text)):
-            line, column = place
-            if number == wanted:
-                break
+        signs = list(_signs(node, text))
+        if wanted < len(signs):
+            line, column = signs[wanted]
+        elif signs:
+            line, column = signs[-1][0], signs[-1][1] + 1
+        else:
+            line, column = node.start_mark.line, node.start_mark.column
         return f"{path}:{line + 1}:{column + 1}"
 
     return locate
@@ -157,7 +159,6 @@ def _signs(node: yaml.ScalarNode, text: str) -> Iterator[tuple[int, int]]:
         until = end.column if number == end.line else len(lines[number])
         for found in escapes.finditer(lines[number], since, until):
             sign = found.group()
-            if not sign.isspace() and not (
-                sign[0] == "\\" and len(sign) > 1 and sign[1:].strip(" \t") in _BLANK_ESCAPES
-            ):
+            escaped_blank = len(sign) > 1 and sign[0] == "\\" and (sign[1:].isspace() or sign[1] in _BLANK_ESCAPES)
+            if not sign.isspace() and not escaped_blank:
                 yield number, found.start()
