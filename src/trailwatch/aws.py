@@ -54,17 +54,28 @@ class Access:
         """The access key id in use.
 
         Raises:
-            SourceError: there are no credentials.
+            SourceError: there are no credentials, or they cannot be had.
         """
-        credentials = self._session.get_credentials()
-        if credentials is None:
+        from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+        try:
+            credentials = self._session.get_credentials()
+            frozen = credentials.get_frozen_credentials() if credentials is not None else None
+        except (BotoCoreError, ClientError) as error:
+            raise SourceError(
+                self.account.name,
+                f"AWS credentials cannot be had: {error}",
+                "check [[account]] and that the role may be assumed",
+                kind="unreachable" if isinstance(error, HTTPClientError) else "denied",
+            ) from error
+        if frozen is None:
             raise SourceError(
                 self.account.name,
                 "no AWS credentials were found",
                 "set AWS_PROFILE or AWS_ACCESS_KEY_ID, or name a profile under [[account]]",
                 kind="denied",
             )
-        return str(credentials.get_frozen_credentials().access_key)
+        return str(frozen.access_key)
 
     @property
     def known_account_id(self) -> str:

@@ -77,7 +77,7 @@ def assemble(
         environment=environment,
         store=store,
         ruleset=ruleset,
-        plan=plan_of(ruleset.rules),
+        plan=plan_of((*ruleset.rules, *ruleset.first_seen)),
         pipeline=pipeline,
         accesses=accesses(config.account),
         stream=stream,

@@ -158,7 +158,7 @@ class Cycle:
             lookups = [known[key] for key in keys_of(place, reading.polled, names) if key in known]
             begins = _unread_since(lookups, reading)
             region.behind_seconds = now - begins if begins is not None else 0
-            waiting = [one for one in lookups[1:] if one.asked < reading.now]
+            waiting = [one for one in lookups[1:] if one.key not in reading.read]
             region.waiting = [one.key.lookup.partition("=")[2] for one in waiting]
             region.waiting_seconds = max((now - one.end for one in waiting), default=0)
             if begins is not None and not region.error_kind:
@@ -172,7 +172,7 @@ class Cycle:
             return
         try:
             self._heartbeat(self._settings.heartbeat_url)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             report.problems.append(f"heartbeat failed: {type(error).__name__}: {error}")
 
     def _seconds(self) -> int:
@@ -183,7 +183,7 @@ def _unread_since(lookups: Sequence[Lookup], reading: Reading) -> int | None:
     """Where the oldest gap of these begins; the first of them is also behind when its newest window was not read."""
     oldest = reading.now - reading.limits.history
     begins = [next(iter(gaps)).start for one in lookups if (gaps := one.gaps(oldest))]
-    if lookups and lookups[0].asked < reading.now:
+    if lookups and lookups[0].key not in reading.read:
         begins.append(max(lookups[0].end, oldest))
     return min(begins, default=None)
 
@@ -199,7 +199,10 @@ def call_heartbeat(url: str) -> None:
 
     Raises:
         OSError: no answer, or one that is no success.
+        ValueError: it is no URL of a web server.
     """
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"expected an http:// or https:// URL, got {url!r}")
     import urllib.request
 
     request = urllib.request.Request(url, headers={"User-Agent": "trailwatch"})  # noqa: S310 the URL is the user's own setting

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from trailwatch.model.coverage import LookupKey
 from trailwatch.model.match import Match
 from trailwatch.ports import CoverageGain, Delivery
-from trailwatch.sources.region_poll import Purpose, Slice
-from trailwatch.store.coverage import RoleSession
+from trailwatch.sources.slices import Purpose, Slice
 
 TEMPORARY_KEY = "ASIA"
 """How access keys of sessions begin."""
@@ -29,6 +28,14 @@ def delivery_of(piece: Slice) -> Delivery:
     )
 
 
+class Session(NamedTuple):
+    """A role session by its access key."""
+
+    account: str
+    region: str
+    access_key: str
+
+
 class _Identity(msgspec.Struct):
     type: str = ""
     accessKeyId: str = ""  # noqa: N815 the record's own spelling
@@ -38,16 +45,15 @@ class _Record(msgspec.Struct):
     userIdentity: _Identity  # noqa: N815 the record's own spelling
 
 
-def sessions_of(matches: Sequence[Match]) -> Iterator[RoleSession]:
-    """Role sessions among what matched; their read-only calls are worth a look-up."""
-    newest: dict[LookupKey, int] = {}
+def sessions_of(matches: Sequence[Match]) -> Iterator[tuple[Session, int]]:
+    """Role sessions among what matched, each with the time of its newest match."""
+    newest: dict[Session, int] = {}
     for match in matches:
         try:
             identity = msgspec.json.decode(match.record, type=_Record).userIdentity
         except msgspec.MsgspecError:
             continue
         if match.rule.alerting and identity.type == "AssumedRole" and identity.accessKeyId.startswith(TEMPORARY_KEY):
-            key = LookupKey(match.account, match.region, identity.accessKeyId)
-            newest[key] = max(newest.get(key, 0), match.time)
-    for key, time in newest.items():
-        yield RoleSession(key.account, key.region, key.lookup, time)
+            session = Session(match.account, match.region, identity.accessKeyId)
+            newest[session] = max(newest.get(session, 0), match.time)
+    yield from newest.items()

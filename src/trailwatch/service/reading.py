@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from trailwatch.config.schema import Account, Check
 from trailwatch.errors import SourceError
+from trailwatch.model.coverage import LookupKey
 from trailwatch.model.match import Found
 from trailwatch.pipeline import Pipeline
 from trailwatch.ports import Clock
@@ -18,12 +19,15 @@ from trailwatch.service.report import CycleReport, RegionReport
 from trailwatch.service.tasks import Place, keys_of, task_of
 from trailwatch.sources.pacing import Pacer
 from trailwatch.sources.poll_plan import Plan
-from trailwatch.sources.region_poll import Limits, Purpose, RegionPoll, Slice
+from trailwatch.sources.region_poll import RegionPoll
+from trailwatch.sources.slices import Limits, Purpose, Slice
 from trailwatch.store.store import Store
 
 QUEUED_SLICES = 8
 BATCH = 32
 """So many windows at most are committed together."""
+MEASURABLE_SECONDS = 60
+"""The density of nothing shorter is kept for the next cycle."""
 GRACE_SECONDS = 6.0
 """How long a region may take to come back after the budget is spent."""
 
@@ -107,6 +111,8 @@ class Reading:
         self.now = int(clock.now().timestamp())
         self._last_calls = store.pace.last_calls()
         self._calm = calm
+        self.read: set[LookupKey] = set()
+        """Look-ups whose newest window was read."""
         self._queue: queue.Queue[_Slice | _Ended] = queue.Queue(QUEUED_SLICES)
         self._workers: dict[Place, _Worker] = {}
         self._newest_left: set[Place] = set()
@@ -160,7 +166,7 @@ class Reading:
         keys = {place: keys_of(place, self.polled, names[place]) for place in places}
         every = [key for found in keys.values() for key in found]
         with self._store.transaction():
-            self._store.coverage.begin(every, self.now - self.limits.lookback - self.limits.overlap)
+            self._store.coverage.begin(every, self.now - self.limits.lookback - self.limits.overlap, self.now)
             if reach_back:
                 self._store.coverage.reach_back(every, self.now - reach_back)
         known = self._store.coverage.lookups()
@@ -171,7 +177,7 @@ class Reading:
                 keys[place],
                 names[place],
                 known,
-                [one for one in sessions if (one.account, one.region) == (place.account, place.region)],
+                [one for one in sessions if (one.key.account, one.key.region) == place],
                 self.limits,
                 now=self.now,
                 requests=self._settings.plan_requests_per_region,
@@ -259,16 +265,18 @@ class Reading:
             self._store.coverage.add(delivery.gains)
             return Found()
         found = self._pipeline.process(delivery)
-        for session in sessions_of(found.matches):
-            self._store.coverage.add_session(session)
+        for session, matched in sessions_of(found.matches):
+            self._store.coverage.add_session(*session, matched)
         return found
 
     def _remember(self, piece: Slice) -> None:
         coverage, key = self._store.coverage, piece.key
         if piece.purpose is Purpose.SESSION:
-            coverage.session_asked(key.account, key.region, key.lookup.partition("=")[2], self.now)
+            coverage.session_asked(key, self.now)
         elif piece.complete and piece.purpose is Purpose.NEWEST:
-            coverage.measured(key, asked=self.now, events_per_second=piece.events_per_second)
+            self.read.add(key)
+            measurable = piece.window.seconds >= MEASURABLE_SECONDS
+            coverage.measured(key, asked=self.now, events_per_second=piece.events_per_second if measurable else None)
         elif piece.complete and piece.purpose is Purpose.SWEEP:
             coverage.swept(key, cursor=piece.window.end, now=self.now)
 

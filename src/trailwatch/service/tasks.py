@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
-import msgspec
+from typing import NamedTuple
 
 from trailwatch.model.coverage import Interval, LookupKey
 from trailwatch.sources.lookup_events import PAGE_SIZE
 from trailwatch.sources.poll_plan import PlannedName, due
-from trailwatch.sources.region_poll import ROOM, Limits, Task
-from trailwatch.store.coverage import Lookup, RoleSession
+from trailwatch.sources.region_poll import ROOM
+from trailwatch.sources.slices import Limits, Task
+from trailwatch.store.coverage import Lookup, SessionLookup
 
 SWEEP_REGION_SECONDS = 300
 """The sweep takes a piece in each region no more often."""
@@ -21,7 +21,7 @@ SWEEP_PLANNED_SECONDS = 3600
 SWEEP_LONGEST_SECONDS = 6 * 3600
 
 
-class Place(msgspec.Struct, frozen=True):
+class Place(NamedTuple):
     """One account and region."""
 
     account: str
@@ -39,7 +39,7 @@ def task_of(
     keys: Sequence[LookupKey],
     names: Sequence[PlannedName],
     known: Mapping[LookupKey, Lookup],
-    sessions: Sequence[RoleSession],
+    sessions: Sequence[SessionLookup],
     limits: Limits,
     *,
     now: int,
@@ -52,7 +52,7 @@ def task_of(
         keys: from `keys_of`.
         names: the plan there.
         known: every look-up that the store knows.
-        sessions: role sessions that matched there and were not looked up since.
+        sessions: look-ups about role sessions that matched there.
         limits: the configured durations.
         now: the end of the newest windows, in seconds since 1970.
         requests: how many look-ups may be made besides the one of what changes something.
@@ -86,7 +86,7 @@ def sweep_of(lookups: Sequence[Lookup], limits: Limits, now: int) -> tuple[Looku
     overdue = []
     for at, lookup in enumerate(lookups):
         every = SWEEP_PLANNED_SECONDS if at else SWEEP_POLLED_SECONDS
-        waited = now - (lookup.swept or lookup.since)
+        waited = now - lookup.swept
         if lookup.asked and waited >= every:
             overdue.append((waited / every, -at, lookup, waited))
     for _, _, lookup, waited in sorted(overdue, reverse=True, key=lambda one: one[:2]):

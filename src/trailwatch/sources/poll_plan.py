@@ -164,9 +164,9 @@ def _shares(names: Sequence[PlannedName], requests: int) -> tuple[Sequence[Plann
     highest = max((planned.severity for planned in names), default=None)
     first = [planned for planned in names if planned.severity is highest]
     others = [planned for planned in names if planned.severity is not highest]
-    places = max(0, requests - 1 if others and requests > 1 else requests)
+    places = max(0, requests - 1 if others else requests)
     rest = requests - min(places, len(first))
-    if others and _turns(len(first), places) > _turns(len(others), rest):
+    if others and (places == 0 or _turns(len(first), places) > _turns(len(others), rest)):
         return names, max(0, requests), []
     return first, places, others
 

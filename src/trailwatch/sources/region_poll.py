@@ -5,7 +5,6 @@ It runs in a thread of its own and touches nothing but its client; what it yield
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
@@ -14,7 +13,8 @@ import msgspec
 from trailwatch.model.coverage import Interval, IntervalSet, LookupKey
 from trailwatch.ports import Clock
 from trailwatch.sources.lookup_events import PAGE_SIZE, look_up
-from trailwatch.store.coverage import Lookup, RoleSession
+from trailwatch.sources.slices import Limits, Purpose, Slice, Task, attribute_of
+from trailwatch.store.coverage import Lookup
 
 SLICE_PAGES = 20
 """A slice of a gap: about eleven seconds at the usual pace, so that a run that is killed still made progress."""
@@ -30,76 +30,10 @@ HOPELESS = 2.0
 """A window that seems to need so many times its pages is given up at once."""
 FASTEST_PAGE_SECONDS = 0.02
 """No page is expected to come faster."""
-MEASURABLE_SECONDS = 60
-"""Density is measured over nothing shorter."""
+GROWTH = 8
+"""So many times as long as the slice before may the next one be."""
 SESSION_SECONDS = 12 * 3600
 """A role session lasts no longer."""
-
-
-class Purpose(enum.Enum):
-    """Why a window was read."""
-
-    NEWEST = "newest"
-    """The newest window of a look-up."""
-    REREAD = "reread"
-    """The overlap before it, once more."""
-    GAP = "gap"
-    """A stretch that was never read in full."""
-    SWEEP = "sweep"
-    """A piece of the last day, once more."""
-    SESSION = "session"
-    """Everything that one role session did."""
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """The durations of `[check]`, in seconds."""
-
-    lookback: int
-    overlap: int
-    sweep: int
-    history: int
-    pace: float
-
-
-class Task(msgspec.Struct, frozen=True):
-    """What one cycle does in one account and region."""
-
-    account: str
-    region: str
-    now: int
-    """The end of every newest window, in seconds since 1970."""
-    polled: Lookup
-    """The look-up that reads everything that changes something."""
-    planned: Sequence[Lookup] = ()
-    """Look-ups by name, for this cycle."""
-    behind: Sequence[Lookup] = ()
-    """Look-ups by name that have gaps, whether they are planned now or not."""
-    sessions: Sequence[RoleSession] = ()
-    sweep: tuple[Lookup, Interval] | None = None
-
-
-class Slice(msgspec.Struct, frozen=True):
-    """One window that was read, in full or in part."""
-
-    key: LookupKey
-    purpose: Purpose
-    window: Interval
-    records: tuple[bytes, ...]
-    complete: bool
-    """Whether every page was read; only then is the window covered."""
-    pages: int
-    events_per_second: float | None = None
-    """Measured in this window, where it was long enough to say."""
-    unsettled: Interval | None = None
-    """What was read too soon to be complete before an outage; it becomes a gap together with this window."""
-
-
-def attribute_of(lookup: str) -> tuple[str, str] | None:
-    """The attribute that a `LookupKey.lookup` stands for; None for `*`."""
-    if lookup == "*":
-        return None
-    name, _, value = lookup.partition("=")
-    return name, value
 
 
 class RegionPoll:
@@ -151,33 +85,40 @@ class RegionPoll:
     def _newest(self, lookup: Lookup, pages: int) -> Generator[Slice, None, tuple[Lookup, int]]:
         """Reads the newest window, smaller and smaller until it fits.
 
-        Returns what is known afterwards, and the start of what was read.
+        Returns what is known afterwards, and from where on nothing of the overlap is left to read again.
         """
         now, last = self._task.now, min(lookup.end, self._task.now)
         floor = max(lookup.since, now - self._limits.history)
         settled = max(last - self._limits.overlap, floor)
         window = Interval(max(min(settled, now - self._limits.lookback), floor), now)
+        shortest = Interval(max(now - self._limits.lookback, floor), now)
         if not self._fits(lookup, window, min(pages, EASY_PAGES)):
-            window = Interval(max(now - self._limits.lookback, floor), now)
+            window = shortest
         while self._may_go_on():
-            piece = self._read(lookup.key, Purpose.NEWEST, window, pages)
+            # more than a slice is only read of what cannot wait for a slice
+            at_most = pages if window.start >= shortest.start else min(pages, SLICE_PAGES)
+            piece = self._read(lookup.key, Purpose.NEWEST, window, at_most)
             if piece.complete:
                 outage = window.start > last and now - last > self._limits.overlap
-                piece = msgspec.structs.replace(piece, unsettled=Interval(settled, last) if outage else None)
+                if outage and settled < last:
+                    piece = msgspec.structs.replace(piece, unsettled=Interval(settled, last))
                 yield piece
-                return _known(lookup, piece), window.start
+                return _known(lookup, piece), settled if outage else window.start
             yield piece
             lookup = _known(lookup, piece)
-            window = Interval(now - self._shorter(lookup, window, pages), now)
+            if window.start < shortest.start:
+                window = shortest
+            else:
+                window = Interval(now - self._shorter(lookup, window, pages), now)
         return lookup, now
 
     def _sessions(self, ends: float) -> Iterator[Slice]:
         for session in self._task.sessions:
             if not self._may_go_on() or self._clock.monotonic() > ends:
                 return
-            key = LookupKey(session.account, session.region, f"AccessKeyId={session.access_key}")
-            window = Interval(session.matched - SESSION_SECONDS, self._task.now)
-            yield self._read(key, Purpose.SESSION, window, min(SLICE_PAGES, self._pages(1.0)))
+            end = min(session.matched + SESSION_SECONDS, self._task.now)
+            window = Interval(session.matched - SESSION_SECONDS, end)
+            yield self._read(session.key, Purpose.SESSION, window, min(SLICE_PAGES, self._pages(1.0)))
 
     def _planned(self, ends: float) -> Generator[Slice, None, list[Lookup]]:
         known: list[Lookup] = []
@@ -203,17 +144,23 @@ class RegionPoll:
     def _gaps(self, lookups: Sequence[Lookup]) -> Iterator[Slice]:
         """Gaps of every look-up, oldest first, by turns."""
         oldest = self._task.now - self._limits.history
-        waiting = [lookup for lookup in lookups if lookup.gaps(oldest)]
+        waiting = [(lookup, self._limits.history) for lookup in lookups if lookup.gaps(oldest)]
         while waiting and self._may_go_on():
-            lookup = waiting.pop(0)
-            lookup = yield from self._oldest_part(lookup, next(iter(lookup.gaps(oldest))))
+            lookup, longest = waiting.pop(0)
+            gap = next(iter(lookup.gaps(oldest)))
+            window = Interval(gap.start, gap.start + min(gap.seconds, longest))
+            lookup, longest = yield from self._oldest_part(lookup, window)
             if lookup.gaps(oldest):
-                waiting.append(lookup)
+                waiting.append((lookup, longest))
 
-    def _oldest_part(self, lookup: Lookup, gap: Interval) -> Generator[Slice, None, Lookup]:
-        """Reads the oldest part of a gap that fits; what did not fit teaches how long the next may be."""
+    def _oldest_part(self, lookup: Lookup, window: Interval) -> Generator[Slice, None, tuple[Lookup, int]]:
+        """Reads the oldest part of a gap that fits; what did not fit teaches how long the next may be.
+
+        Returns what is known afterwards, and how many seconds the next part may have at most: behind a dense
+        spot lengths grow step by step, so that the next one does not cost as many tries.
+        """
         pages = min(SLICE_PAGES, self._pages(1.0))
-        window = Interval(gap.start, gap.start + min(gap.seconds, self._length(lookup, pages)))
+        window = Interval(window.start, window.start + min(window.seconds, self._length(lookup, pages)))
         while self._may_go_on():
             piece = self._read(lookup.key, Purpose.GAP, window, pages)
             yield piece
@@ -222,7 +169,7 @@ class RegionPoll:
                 break
             pages = min(SLICE_PAGES, self._pages(1.0))
             window = Interval(window.start, window.start + self._shorter(lookup, window, pages))
-        return lookup
+        return lookup, window.seconds * GROWTH
 
     def _reread(self, reached: int) -> Iterator[Slice]:
         """The overlap once more, where the newest window was too dense to hold it and time is left.
@@ -231,8 +178,9 @@ class RegionPoll:
         """
         lookup, now = self._task.polled, self._task.now
         last = min(lookup.end, now)
-        window = Interval(max(last - self._limits.overlap, lookup.since), min(last, now - self._limits.lookback))
-        if reached <= window.start or window.seconds <= 0:
+        floor = max(lookup.since, now - self._limits.history)
+        window = Interval(max(last - self._limits.overlap, floor), min(last, reached))
+        if window.seconds <= 0:
             return
         if self._may_go_on() and self._fits(lookup, window, self._pages(1.0)):
             yield self._read(lookup.key, Purpose.REREAD, window, self._pages(1.0))
@@ -305,7 +253,7 @@ def _will_not_fit(window: Interval, oldest: int, taken: int, pages: int) -> bool
 
 def _density(window: Interval, oldest: int, events: int, *, complete: bool) -> float | None:
     if complete:
-        return events / window.seconds if window.seconds >= MEASURABLE_SECONDS else None
+        return events / window.seconds
     return events / max(1, window.end - oldest) if events else None
 
 

@@ -37,19 +37,16 @@ class Lookup(msgspec.Struct, frozen=True):
         return self.covered.missing(Interval(max(self.since, oldest), self.end))
 
 
-class RoleSession(msgspec.Struct, frozen=True):
-    """A role session that matched a rule."""
+class SessionLookup(msgspec.Struct, frozen=True):
+    """A look-up about a role session that matched a rule. Times are seconds since 1970."""
 
-    account: str
-    region: str
-    access_key: str
+    key: LookupKey
     matched: int
-    """Time of the newest event of it that matched."""
-    asked: int = 0
+    """Time of the newest event of the session that matched."""
 
 
 class Coverage:
-    """The tables `coverage`, `lookup` and `role_session`."""
+    """The tables `coverage`, `lookup` and `session_lookup`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -75,12 +72,13 @@ class Coverage:
         )
         return IntervalSet(Interval(start, end) for start, end in rows)
 
-    def begin(self, keys: Iterable[LookupKey], since: int) -> None:
-        """Starts to watch `keys` at `since`; those that are watched already stay as they are."""
+    def begin(self, keys: Iterable[LookupKey], since: int, now: int) -> None:
+        """Starts to watch `keys` at `since`, and to sweep them from `now` on; what is watched already stays."""
         with self._database.transaction():
             self._database.executemany(
-                "INSERT INTO lookup (account, region, lookup, since) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                [(*_row(key), since) for key in keys],
+                "INSERT INTO lookup (account, region, lookup, since, swept) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT DO NOTHING",
+                [(*_row(key), since, now) for key in keys],
             )
 
     def reach_back(self, keys: Iterable[LookupKey], since: int) -> None:
@@ -132,38 +130,45 @@ class Coverage:
             )
 
     def prune(self, before: int) -> None:
-        """Forgets coverage and role sessions older than `before`."""
+        """Forgets coverage and look-ups of sessions older than `before`."""
         with self._database.transaction():
             self._database.execute("DELETE FROM coverage WHERE end_time <= ?", (before,))
-            self._database.execute("DELETE FROM role_session WHERE matched <= ?", (before,))
+            self._database.execute("DELETE FROM session_lookup WHERE matched <= ?", (before,))
 
-    def add_session(self, session: RoleSession) -> None:
-        """Asks for a look-up by this session's access key.
+    def add_session(self, account: str, region: str, access_key: str, matched: int) -> None:
+        """Asks for a look-up of what this role session did, and for one of who began it.
 
-        A session that is known is asked for once more only when it matched later than it was asked.
+        What it did is asked for once more when it matched again after it was asked.
         """
+        row = (account, region, f"AccessKeyId={access_key}", matched)
         with self._database.transaction():
             self._database.execute(
-                "INSERT INTO role_session (account, region, access_key, matched) VALUES (?, ?, ?, ?)"
+                "INSERT INTO session_lookup (account, region, lookup, matched) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT DO UPDATE SET matched = max(matched, excluded.matched)",
-                (session.account, session.region, session.access_key, session.matched),
+                row,
+            )
+            # the call that began a session gave its key away, so the key is a resource of that call
+            self._database.execute(
+                "INSERT INTO session_lookup (account, region, lookup, matched) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT DO NOTHING",
+                (account, region, f"ResourceName={access_key}", matched),
             )
 
-    def sessions(self) -> list[RoleSession]:
-        """Role sessions that matched since they were last looked up, newest match first."""
+    def sessions(self) -> list[SessionLookup]:
+        """Look-ups about role sessions that matched since they were last asked, newest match first."""
         return [
-            RoleSession(row["account"], row["region"], row["access_key"], row["matched"], row["asked"])
+            SessionLookup(LookupKey(row["account"], row["region"], row["lookup"]), row["matched"])
             for row in self._database.all(
-                "SELECT account, region, access_key, matched, asked FROM role_session WHERE asked < matched"
-                " ORDER BY matched DESC, access_key"
+                "SELECT account, region, lookup, matched FROM session_lookup WHERE asked < matched"
+                " ORDER BY matched DESC, lookup"
             )
         ]
 
-    def session_asked(self, account: str, region: str, access_key: str, now: int) -> None:
+    def session_asked(self, key: LookupKey, now: int) -> None:
         with self._database.transaction():
             self._database.execute(
-                "UPDATE role_session SET asked = ? WHERE account = ? AND region = ? AND access_key = ?",
-                (now, account, region, access_key),
+                "UPDATE session_lookup SET asked = ? WHERE account = ? AND region = ? AND lookup = ?",
+                (now, *_row(key)),
             )
 
     def _merge(self, key: LookupKey, interval: Interval) -> None:

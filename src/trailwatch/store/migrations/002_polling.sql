@@ -22,14 +22,14 @@ CREATE TABLE lookup (
     PRIMARY KEY (account, region, lookup)
 ) STRICT, WITHOUT ROWID;
 
--- role sessions that matched a rule, to be looked up by their access key
-CREATE TABLE role_session (
+-- look-ups that are made once: what role sessions that matched a rule did, and who began them
+CREATE TABLE session_lookup (
     account TEXT NOT NULL,
     region TEXT NOT NULL,
-    access_key TEXT NOT NULL,
+    lookup TEXT NOT NULL,
     matched INTEGER NOT NULL,
     asked INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (account, region, access_key)
+    PRIMARY KEY (account, region, lookup)
 ) STRICT, WITHOUT ROWID;
 
 -- when each account and region was last called: the next run is another process

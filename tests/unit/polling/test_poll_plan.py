@@ -1,0 +1,140 @@
+"""The plan: which read-only calls the rules name, and whose turn it is."""
+
+from trailwatch.model.coverage import LookupKey
+from trailwatch.model.rule import RuleInfo
+from trailwatch.model.severity import Severity
+from trailwatch.rules.predicate import Field, Op, all_of, any_of, none_of
+from trailwatch.rules.rule import Rule
+from trailwatch.sources.poll_plan import due, is_read_only, minutes_between, plan_of
+from trailwatch.store.coverage import Lookup
+
+
+def name(*values, op=Op.EQ):
+    return Field("eventName", op, values)
+
+
+def source(*values):
+    return Field("eventSource", Op.EQ, values)
+
+
+def rule(slug, condition, severity=Severity.MEDIUM):
+    return Rule(RuleInfo(slug, slug, slug, severity, "test:1"), condition)
+
+
+def planned(*names, severity=Severity.MEDIUM):
+    return plan_of([rule(one, name(one), severity) for one in names]).names
+
+
+def known(**asked):
+    return {
+        f"EventName={one}": Lookup(LookupKey("a", "r", f"EventName={one}"), since=0, asked=when)
+        for one, when in asked.items()
+    }
+
+
+def test_read_only_names_of_the_rules_are_planned_most_severe_first():
+    plan = plan_of(
+        [
+            rule("secrets", name("GetSecretValue", "PutSecretValue")),
+            rule("roles", all_of(source("sts.amazonaws.com"), name("AssumeRole")), Severity.HIGH),
+        ]
+    )
+
+    assert [(one.name, one.severity) for one in plan.names] == [
+        ("AssumeRole", Severity.HIGH),
+        ("GetSecretValue", Severity.MEDIUM),
+    ]
+
+
+def test_a_name_that_several_rules_want_has_their_highest_severity_and_all_their_slugs():
+    plan = plan_of(
+        [rule("low", name("GetSecretValue"), Severity.LOW), rule("high", name("GetSecretValue"), Severity.HIGH)]
+    )
+
+    assert [(one.severity, one.rules) for one in plan.names] == [(Severity.HIGH, ("high", "low"))]
+
+
+def test_what_a_rule_excludes_is_not_planned():
+    condition = all_of(name("GetParameters"), none_of(name("GetSecretValue")))
+
+    assert [one.name for one in plan_of([rule("r", condition)]).names] == ["GetParameters"]
+
+
+def test_names_in_every_branch_of_an_or_are_planned():
+    condition = any_of(all_of(name("GetParameter"), source("ssm.amazonaws.com")), name("ListBuckets"))
+
+    assert [one.name for one in plan_of([rule("r", condition)]).names] == ["GetParameter", "ListBuckets"]
+
+
+def test_data_events_are_not_planned_because_event_history_has_none():
+    assert plan_of([rule("r", name("GetObject", "GetSecretValue"))]).names[0].name == "GetSecretValue"
+    assert len(plan_of([rule("r", name("GetObject"))]).names) == 0
+
+
+def test_calls_that_only_sound_like_reading_are_left_to_the_poll():
+    assert [is_read_only(one) for one in ("GetFederationToken", "GetSigninToken", "ConsoleLogin", "DeleteTrail")] == [
+        False
+    ] * 4
+    assert all(map(is_read_only, ("AssumeRole", "GetSecretValue", "ListBuckets", "BatchGetSecretValue", "Decrypt")))
+
+
+def test_names_of_global_services_are_looked_up_in_their_home_region_only():
+    plan = plan_of(
+        [
+            rule("iam", all_of(source("iam.amazonaws.com"), name("ListUsers"))),
+            rule("both", all_of(source("iam.amazonaws.com", "ec2.amazonaws.com"), name("ListRoles"))),
+            rule("open", name("ListKeys")),
+        ]
+    )
+
+    assert [one.name for one in plan.in_region("us-east-1")] == ["ListKeys", "ListRoles", "ListUsers"]
+    assert [one.name for one in plan.in_region("eu-west-1")] == ["ListKeys", "ListRoles"]
+    assert [one.name for one in plan.in_region("us-gov-west-1")] == ["ListKeys", "ListRoles", "ListUsers"]
+
+
+def test_one_rule_without_a_source_makes_a_name_wanted_everywhere():
+    plan = plan_of(
+        [rule("iam", all_of(source("iam.amazonaws.com"), name("ListUsers"))), rule("any", name("ListUsers"))]
+    )
+
+    assert [one.name for one in plan.in_region("eu-west-1")] == ["ListUsers"]
+
+
+def test_the_most_severe_is_asked_every_cycle_and_the_rest_by_turns():
+    names = (*planned("AssumeRole", severity=Severity.HIGH), *planned("GetA", "GetB", "GetC", "GetD"))
+    asked = dict.fromkeys(("AssumeRole", "GetA", "GetB", "GetC", "GetD"), 0)
+    turns = []
+    for now in range(1, 5):
+        chosen = [one.name for one in due(names, known(**asked), 2)]
+        turns.append(chosen)
+        asked.update(dict.fromkeys(chosen, now))
+
+    assert turns == [["AssumeRole", one] for one in ("GetA", "GetB", "GetC", "GetD")]
+    assert minutes_between(names, 2) == {"AssumeRole": 1, "GetA": 4, "GetB": 4, "GetC": 4, "GetD": 4}
+
+
+def test_the_others_never_come_round_more_often_than_the_most_severe():
+    names = (*planned(*(f"GetM{at}" for at in range(9)), severity=Severity.HIGH), *planned("GetL"))
+
+    assert set(minutes_between(names, 3).values()) == {4}
+
+
+def test_with_one_request_all_take_turns():
+    names = (*planned("AssumeRole", severity=Severity.HIGH), *planned("GetA"))
+
+    assert [one.name for one in due(names, known(AssumeRole=5, GetA=4), 1)] == ["GetA"]
+    assert minutes_between(names, 1) == {"AssumeRole": 2, "GetA": 2}
+
+
+def test_a_plan_that_fits_is_asked_in_full_every_cycle():
+    names = planned("GetA", "GetB")
+
+    assert [one.name for one in due(names, {}, 3)] == ["GetA", "GetB"]
+    assert minutes_between(names, 3) == {"GetA": 1, "GetB": 1}
+
+
+def test_without_requests_nothing_is_asked_and_that_is_said():
+    names = planned("GetA")
+
+    assert due(names, {}, 0) == []
+    assert minutes_between(names, 0) == {"GetA": 0}
