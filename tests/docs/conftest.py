@@ -35,6 +35,7 @@ class Shell:
         )
 
 
-@pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path)
+@pytest.fixture(scope="session")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """One home for all pages, so that the rules are compiled once."""
+    return Shell(tmp_path_factory.mktemp("home"))

@@ -147,7 +147,8 @@ def test_a_recording_of_the_demo_is_cut_before_the_mail():
     recording = (
         '<svg viewBox="0 0 100 300"><style>@font-face { src: url("https://fonts.example/x.woff"); }</style>'
         '<rect fill="#292929" stroke="x" height="298"/><text class="a" y="20">kept</text>'
-        '<text class="a" y="60">&#160;the&#160;mail,&#160;as</text><rect fill="#fff" x="0" y="80"/><text class="a" y="90">cut</text></svg>'
+        '<text class="a" y="60">&#160;the&#160;mail,&#160;as</text><rect fill="#fff" x="0" y="80"/>'
+        '<text class="a" y="90">cut</text></svg>'
     )
 
     assert _generator().readme_picture(recording) == (
