@@ -35,18 +35,20 @@ class Database:
             if self.path != ":memory:":
                 _make_private(Path(self.path))
             self._connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
+        except (sqlite3.Error, OSError) as error:
+            raise self._not_opened(error) from error
+        try:
             self._connection.row_factory = sqlite3.Row
             self._use_wal()
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA foreign_keys = ON")
             self._migrate()
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise self._not_opened(error) from error
         except StoreError:
             self._connection.close()
             raise
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(
-                self.path, f"cannot be opened as a state file: {error}", "check the path and its rights"
-            ) from error
 
     def __enter__(self) -> Self:
         return self
@@ -138,6 +140,9 @@ class Database:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
             raise self._unusable(error) from error
+
+    def _not_opened(self, error: Exception) -> StoreError:
+        return StoreError(self.path, f"cannot be opened as a state file: {error}", "check the path and its rights")
 
     def _unusable(self, error: sqlite3.Error) -> StoreError:
         return StoreError(
