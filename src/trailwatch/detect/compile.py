@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from trailwatch.detect.leaf import REFERENCES, reference_test, value_test
 from trailwatch.detect.record import Record, getter, is_absent, strict_getter
 from trailwatch.model.fieldpath import Wild, find_strict, parse_path
-from trailwatch.rules.predicate import And, Const, Field, Not, Op, Predicate
+from trailwatch.rules.predicate import And, Const, Field, Not, Op, Or, Predicate
 
 Test = Callable[[Record], bool]
 Place = Callable[[Field], tuple[int, int] | None]
 """Where the outcome of a field test is known before a record is looked at: (number of the field, bit)."""
+
+
+_ABSENCE = frozenset({Op.NULL, Op.ABSENT, Op.IS_NULL})
+_FREE = re.compile(r"(requestParameters|responseElements|additionalEventData)(\.[A-Za-z0-9_:-]+)+")
+"""Paths of plain names, which JSON can spell in another way only with a `\\u` escape."""
 
 
 class Node(NamedTuple):
@@ -53,42 +59,87 @@ def compile_tree(predicate: Predicate, place: Place = lambda _field: None) -> No
     return Node(predicate, join([item.test for item in items]), items)
 
 
-def remainder(node: Node, masks: Sequence[int]) -> bool | Test:
-    """What is left to ask of a record when the classes of its values are known: nothing, or a test.
+def reduce(node: Node, masks: Mapping[int, int]) -> bool | Node:
+    """What is left to ask when the classes of some values are known: nothing, or a smaller tree.
 
     Args:
         node: the compiled predicate.
-        masks: for each field, the bits of the tests that its value passes.
+        masks: for each field whose value is known, by its number, the bits of the tests that the value passes.
     """
-    if node.place is not None:
+    if node.place is not None and node.place[0] in masks:
         slot, bit = node.place
         return bool(masks[slot] >> bit & 1)
     predicate = node.predicate
     if isinstance(predicate, Field):
-        return node.test
+        return node
     if isinstance(predicate, Const):
         return predicate.value
     if isinstance(predicate, Not):
-        rest = remainder(node.items[0], masks)
-        return not rest if isinstance(rest, bool) else _not(rest)
+        rest = reduce(node.items[0], masks)
+        return not rest if isinstance(rest, bool) else Node(predicate, _not(rest.test), (rest,))
     return _joined(node, masks, deciding=not isinstance(predicate, And))
 
 
-def _joined(node: Node, masks: Sequence[int], *, deciding: bool) -> bool | Test:
+def _joined(node: Node, masks: Mapping[int, int], *, deciding: bool) -> bool | Node:
     """What is left of an Or, which one true item decides, or of an And, which one false item decides."""
-    left: list[Test] = []
+    left: list[Node] = []
     for item in node.items:
-        rest = remainder(item, masks)
-        if isinstance(rest, bool):
-            if rest is deciding:
-                return deciding
-        else:
+        rest = reduce(item, masks)
+        if not isinstance(rest, bool):
             left.append(rest)
+        elif rest is deciding:
+            return deciding
     if not left:
         return not deciding
     if len(left) == 1:
         return left[0]
-    return _any(left) if deciding else _all(left)
+    join = _any if deciding else _all
+    return Node(node.predicate, join([item.test for item in left]), tuple(left))
+
+
+def slots_of(node: Node) -> Iterator[int]:
+    """The numbers of the fields whose class would decide a test in the tree."""
+    if node.place is not None:
+        yield node.place[0]
+    for item in node.items:
+        yield from slots_of(item)
+
+
+def guarded(node: Node) -> Test:
+    """The node's test behind a look at the raw text: where a name that it needs is missing, nothing is decoded."""
+    needed = tuple(dict.fromkeys(_needed(node)))
+    if not needed:
+        return node.test
+    inner = node.test
+
+    def test(record: Record) -> bool:
+        for root, names in needed:
+            text = record.text_of(root)
+            for name in names:
+                if name in text:
+                    break
+            else:
+                if b"\\u" not in text:
+                    return False
+        return inner(record)
+
+    return test
+
+
+def _needed(node: Node) -> Iterator[tuple[str, tuple[bytes, ...]]]:
+    """(top-level field, quoted names): without one of the names inside that field, the node cannot hold."""
+    predicate = node.predicate
+    if isinstance(predicate, And):
+        for item in node.items:
+            yield from _needed(item)
+    elif isinstance(predicate, Field) and predicate.op not in _ABSENCE and _FREE.fullmatch(predicate.path):
+        root, *_, last = predicate.path.split(".")
+        yield root, (f'"{last}"'.encode(),)
+    elif isinstance(predicate, Or):
+        firsts = [next(_needed(item), None) for item in node.items]
+        needs = [first for first in firsts if first is not None]
+        if len(needs) == len(firsts) and len({root for root, _ in needs}) == 1:
+            yield needs[0][0], tuple(dict.fromkeys(name for _, names in needs for name in names))
 
 
 def _always(_record: Record) -> bool:

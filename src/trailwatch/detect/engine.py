@@ -8,7 +8,7 @@ import msgspec
 
 from trailwatch.detect.compile import compile_predicate
 from trailwatch.detect.derived import ScriptEvent
-from trailwatch.detect.plans import CompiledRule, PlanTable
+from trailwatch.detect.plans import NOTHING, CompiledRule, PlanTable
 from trailwatch.detect.record import Record
 from trailwatch.detect.verdict import verdict
 from trailwatch.errors import DecodeError, RuleError
@@ -54,7 +54,10 @@ class _Run:
         self._table = table
         self._delivery = delivery
         self._found = Found(rejects=list(delivery.rejects))
-        self._seen: set[tuple[Any, str]] = set()
+        self._seen: dict[str, Any] = {}
+        """Event id to the account of the first record with it."""
+        self._also_seen: set[tuple[Any, str]] = set()
+        """Ids that records of further accounts have too; empty but for shared events."""
         self._duplicates = 0
         self._insights = 0
         self._matched = 0
@@ -62,8 +65,7 @@ class _Run:
 
     def all(self) -> None:
         """Every record, in order."""
-        table, seen = self._table, self._seen
-        decode, plan_of, add = table.decode, table.plan, seen.add
+        decode, plan_of, is_new = self._table.decode, self._table.plan, self._is_new
         for raw, position in zip(self._delivery.records, self._delivery.positions, strict=True):
             try:
                 event = decode(raw)
@@ -74,16 +76,27 @@ class _Run:
             if plan.insight:
                 self._insights += 1
                 continue
-            count = len(seen)
-            add((event.recipientAccountId or "", event.eventID))
-            if len(seen) == count:
+            if not is_new(event.recipientAccountId or "", event.eventID):
                 self._duplicates += 1
-            elif not (plan.certain or plan.open):
-                self._unmatched += 1
-            else:
-                record = Record(raw)
+                continue
+            if plan is not NOTHING:
+                record = Record(raw, event)
                 held = [*plan.certain, *(compiled for compiled, test in plan.open if test(record))]
-                self._told(held, record, position)
+                if held:
+                    self._told(held, record, position)
+                    continue
+            self._unmatched += 1
+
+    def _is_new(self, account: Any, event_id: str) -> bool:
+        """Whether no record before it had the same id and account."""
+        count = len(self._seen)
+        first = self._seen.setdefault(event_id, account)
+        if len(self._seen) > count:
+            return True
+        if first == account or (account, event_id) in self._also_seen:
+            return False
+        self._also_seen.add((account, event_id))
+        return True
 
     def _slowly(self, raw: msgspec.Raw, position: int) -> None:
         """A record with something unusual in a plain field, or none at all."""
@@ -98,26 +111,23 @@ class _Run:
             self._insights += 1
             return
         account = event.get("recipientAccountId")
-        key = (account if isinstance(account, str) else "", event.event_id or synthetic_event_id(body))
-        if key in self._seen:
+        if not self._is_new(account if isinstance(account, str) else "", event.event_id or synthetic_event_id(body)):
             self._duplicates += 1
             return
-        self._seen.add(key)
         held = [compiled for compiled in self._table.candidates(event.name) if compiled.tree.test(record)]
         self._told(held, record, position)
 
     def _told(self, held: list[CompiledRule], record: Record, position: int) -> None:
         before = len(self._found.matches)
-        if held:
-            try:
-                event = ScriptEvent(record.full, self._delivery.origin, position)
-            except DecodeError as error:
-                self._reject(bytes(record.raw), position, error)
-                return
-            for compiled in sorted(held, key=lambda one: one.rule.info.id):
-                match = verdict(compiled, record, event, self._found.failures)
-                if match is not None:
-                    self._found.matches.append(match)
+        try:
+            event = ScriptEvent(record.full, self._delivery.origin, position)
+        except DecodeError as error:
+            self._reject(bytes(record.raw), position, error)
+            return
+        for compiled in sorted(held, key=lambda one: one.rule.info.id):
+            match = verdict(compiled, record, event, self._found.failures)
+            if match is not None:
+                self._found.matches.append(match)
         if len(self._found.matches) > before:
             self._matched += 1
         else:

@@ -8,16 +8,16 @@ the old plans. All tables are bounded: a full one is emptied and fills again.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import getitem
 from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
-from trailwatch.detect.compile import Node, Test, compile_tree, remainder
+from trailwatch.detect.compile import Node, Test, compile_tree, guarded, reduce, slots_of
 from trailwatch.detect.derived import is_aws_service
 from trailwatch.detect.leaf import REFERENCES, ValueTest, value_test
-from trailwatch.detect.schema import PLAIN_FIELDS, build
+from trailwatch.detect.schema import FREE_FIELDS, PLAIN_FIELDS, build, values_at
 from trailwatch.rules.predicate import And, Const, Field, Not, Op, Or, Predicate, fields_of
 from trailwatch.rules.rule import Rule
 
@@ -25,6 +25,10 @@ VALUES_KEPT = 8192
 LONGEST_KEPT = 1024
 CLASSES_KEPT = 8192
 PLANS_KEPT = 16_384
+FIRST_LOOK = frozenset(
+    {"eventName", "eventSource", "errorCode", "eventCategory", "eventType", "userIdentity.type", "readOnly"}
+)
+"""Fields of few values that most conditions test."""
 _INSIGHT = (
     Field("eventCategory", Op.EQ, ("Insight",), cased=True),
     Field("eventType", Op.EQ, ("AwsCloudTrailInsight",), cased=True),
@@ -51,9 +55,9 @@ class Plan(NamedTuple):
     certain: tuple[CompiledRule, ...] = ()
     open: tuple[tuple[CompiledRule, Test], ...] = ()
 
-    @property
-    def empty(self) -> bool:
-        return not (self.insight or self.certain or self.open)
+
+NOTHING = Plan(insight=False)
+"""No rule can match."""
 
 
 class Classes(dict[Any, int]):
@@ -123,29 +127,49 @@ def _concluded(field: Field) -> ValueTest:
     return lambda value: test(conclude(value))
 
 
+class _Branch(NamedTuple):
+    """What the fields of the first look leave open: a plan, or a second look at some more fields."""
+
+    plan: Plan | None
+    values: Callable[[Any], tuple[Any, ...]]
+    classes: tuple[Classes, ...]
+    slots: tuple[int, ...]
+    left: tuple[tuple[CompiledRule, Node | None], ...]
+    """The rules that can still match, with what is left of their conditions; None where nothing is left to ask."""
+    plans: dict[tuple[int, ...], Plan]
+
+
+def _settled(plan: Plan) -> _Branch:
+    return _Branch(plan, tuple, (), (), (), {})
+
+
 class PlanTable:
     """The plans of a set of rules.
+
+    An event is looked at twice: first at the fields of few values, such as its name and error code, which leave most
+    rules behind; then only at those fields that the remaining rules test.
 
     Args:
         rules: the rules, in the order in which their matches are told.
 
     Raises:
-        ValueError: a field's value does not fit its operator; its rule is `failed`.
+        ValueError: a field's value does not fit its operator.
     """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         by_path: dict[str, list[Field]] = {}
-        for field in (*_INSIGHT, *(field for rule in rules for field in fields_of(rule.condition))):
+        every = [field for rule in rules for field in fields_of(rule.condition)]
+        for field in (*_INSIGHT, *every):
             path = _plain_path(field)
             if path and field not in by_path.setdefault(path, []):
                 by_path[path].append(field)
-        self._paths = list(by_path)
-        self._name_slot = self._paths.index("eventName") if "eventName" in by_path else -1
+        self._paths = sorted(by_path, key=lambda path: (path not in FIRST_LOOK, path))
+        self._first = sum(path in FIRST_LOOK for path in self._paths)
         places = {
             field: (slot, bit) for slot, path in enumerate(self._paths) for bit, field in enumerate(by_path[path])
         }
         self.compiled = [CompiledRule(rule, compile_tree(rule.condition, places.get)) for rule in rules]
-        self._classes = [Classes(by_path[path]) for path in self._paths]
+        self._classes = tuple(Classes(by_path[path]) for path in self._paths)
         self._insight = [places[field] for field in _INSIGHT]
         self._by_name: dict[str, list[int]] = {}
         self._any_name: list[int] = []
@@ -155,49 +179,93 @@ class PlanTable:
                 self._any_name.append(number)
             for name in names or ():
                 self._by_name.setdefault(name, []).append(number)
-        self._plans: dict[tuple[int, ...], Plan] = {}
-        decoder, self._values = build(self._paths)
-        self.decode: Callable[[Any], Any] = decoder.decode
+        self._branches: dict[tuple[int, ...], _Branch] = {}
+        self._plans = 0
+        self._first_values = values_at(self._paths[: self._first])
+        self._first_classes = self._classes[: self._first]
+        free = {root for field in every for root in _roots_of(field)}
+        self.decode: Callable[[Any], Any] = build(self._paths, sorted(free)).decode
 
     def plan(self, event: Any) -> Plan:
         """The plan for a decoded event."""
-        values = self._values(event)
-        key = tuple(map(operator.getitem, self._classes, values))
-        plan = self._plans.get(key)
-        if plan is None:
-            plan = self._make(key, event.eventName)
-        return plan
+        key = tuple(map(getitem, self._first_classes, self._first_values(event)))
+        branch = self._branches.get(key)
+        if branch is None:
+            branch = self._branch(key, event.eventName)
+        if branch.plan is not None:
+            return branch.plan
+        key = tuple(map(getitem, branch.classes, branch.values(event)))
+        plan = branch.plans.get(key)
+        return self._plan(branch, key) if plan is None else plan
 
     def candidates(self, name: str) -> list[CompiledRule]:
         """The rules that an event of this name could match, in their order."""
         numbers = sorted([*self._by_name.get(name.lower(), ()), *self._any_name])
         return [self.compiled[number] for number in numbers]
 
-    def _make(self, key: tuple[int, ...], name: str) -> Plan:
-        masks = [classes.masks[number] for classes, number in zip(self._classes, key, strict=True)]
+    def _branch(self, key: tuple[int, ...], name: str) -> _Branch:
+        masks = {slot: self._classes[slot].masks[number] for slot, number in enumerate(key)}
         if any(masks[slot] >> bit & 1 for slot, bit in self._insight):
-            plan = Plan(insight=True)
+            branch = _settled(Plan(insight=True))
         else:
-            certain: list[CompiledRule] = []
-            still_open: list[tuple[CompiledRule, Test]] = []
-            for compiled in self.candidates(name):
-                rest = remainder(compiled.tree, masks)
-                if rest is True:
-                    certain.append(compiled)
-                elif rest is not False:
-                    still_open.append((compiled, rest))
-            plan = Plan(insight=False, certain=tuple(certain), open=tuple(still_open))
-        if len(self._plans) >= PLANS_KEPT or any(len(classes.masks) >= CLASSES_KEPT for classes in self._classes):
-            self._forget()
-        else:
-            self._plans[key] = plan
+            left = _left([(compiled, compiled.tree) for compiled in self.candidates(name)], masks)
+            slots = tuple(sorted({slot for _, node in left if node for slot in slots_of(node)}))
+            if slots:
+                values = values_at([self._paths[slot] for slot in slots])
+                classes = tuple(self._classes[slot] for slot in slots)
+                branch = _Branch(None, values, classes, slots, left, {})
+            else:
+                branch = _settled(_plan_of(left))
+        self._keep(self._branches, key, branch)
+        return branch
+
+    def _plan(self, branch: _Branch, key: tuple[int, ...]) -> Plan:
+        masks = {slot: self._classes[slot].masks[number] for slot, number in zip(branch.slots, key, strict=True)}
+        plan = _plan_of(_left(branch.left, masks))
+        self._keep(branch.plans, key, plan)
         return plan
 
-    def _forget(self) -> None:
-        """Empties every table together, because plans are kept by numbers of classes."""
-        self._plans.clear()
-        for classes in self._classes:
-            classes.forget()
+    def _keep(self, table: dict[tuple[int, ...], Any], key: tuple[int, ...], what: Plan | _Branch) -> None:
+        """Remembers a plan, or empties every table together when they are full: plans know classes by number."""
+        self._plans += 1
+        if self._plans > PLANS_KEPT or any(len(classes.masks) > CLASSES_KEPT for classes in self._classes):
+            self._plans = 0
+            self._branches.clear()
+            for classes in self._classes:
+                classes.forget()
+        else:
+            table[key] = what
+
+
+def _left(
+    rules: Iterable[tuple[CompiledRule, Node | None]], masks: Mapping[int, int]
+) -> tuple[tuple[CompiledRule, Node | None], ...]:
+    """The rules that can still match, with what is left of their conditions."""
+    left: list[tuple[CompiledRule, Node | None]] = []
+    for compiled, node in rules:
+        rest = True if node is None else reduce(node, masks)
+        if rest is not False:
+            left.append((compiled, None if rest is True else rest))
+    return tuple(left)
+
+
+def _plan_of(left: Iterable[tuple[CompiledRule, Node | None]]) -> Plan:
+    rules = list(left)
+    if not rules:
+        return NOTHING
+    return Plan(
+        insight=False,
+        certain=tuple(compiled for compiled, node in rules if node is None),
+        open=tuple((compiled, guarded(node)) for compiled, node in rules if node is not None),
+    )
+
+
+def _roots_of(field: Field) -> Iterator[str]:
+    """The free-form fields that a test reads."""
+    if field.path.startswith("derived."):
+        yield "requestParameters"
+    paths = [field.path, *(map(str, field.values) if field.op in REFERENCES else ())]
+    yield from (root for path in paths if (root := path.partition(".")[0]) in FREE_FIELDS)
 
 
 def _plain_path(field: Field) -> str | None:

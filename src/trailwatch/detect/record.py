@@ -13,6 +13,7 @@ from trailwatch.detect.derived import derive
 from trailwatch.model.fieldpath import find_values, parse_path
 
 _ABSENT: Any = object()
+_ANY = msgspec.json.Decoder()
 DERIVED = "derived."
 
 
@@ -20,14 +21,20 @@ class Record(Mapping[str, Any]):
     """A record's values by path; whatever was decoded or derived is kept for the next question.
 
     As a mapping it is the whole record, of which `get` decodes only the field that is asked for.
+
+    Args:
+        raw: the record, one JSON object.
+        plain: its struct from `trailwatch.detect.schema`, if it fits one.
     """
 
-    __slots__ = ("_derived", "_full", "_roots", "raw")
+    __slots__ = ("_derived", "_full", "_plain", "_roots", "_texts", "raw")
 
-    def __init__(self, raw: bytes | msgspec.Raw, full: dict[str, Any] | None = None) -> None:
+    def __init__(self, raw: bytes | msgspec.Raw, plain: Any = None) -> None:
         self.raw = raw
-        self._full = full
+        self._plain = plain
+        self._full: dict[str, Any] | None = None
         self._roots: dict[str, Any] = {}
+        self._texts: dict[str, bytes] = {}
         self._derived: dict[str, list[Any]] = {}
 
     @property
@@ -60,10 +67,25 @@ class Record(Mapping[str, Any]):
         return default if value is None else value
 
     def _root(self, name: str) -> Any:
+        part = getattr(self._plain, name, _ABSENT)
         try:
-            return getattr(_root_decoder(name).decode(self.raw), "value", None)
+            if type(part) is msgspec.Raw:
+                return _ANY.decode(part)
+            if type(part) is str:
+                return part
+            if part is msgspec.UNSET or part is None:
+                return None
+            return _root_decoder(name).decode(self.raw).value
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return self.full.get(name)
+
+    def text_of(self, name: str) -> bytes:
+        """JSON text that holds everything below a top-level field, and more where it is not at hand alone."""
+        text = self._texts.get(name)
+        if text is None:
+            part = getattr(self._plain, name, None)
+            text = self._texts[name] = bytes(part if type(part) is msgspec.Raw else self.raw)
+        return text
 
     def derived(self, path: str) -> list[Any]:
         """The values of a derived field, computed once."""

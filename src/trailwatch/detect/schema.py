@@ -9,7 +9,7 @@ Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-ev
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -47,22 +47,34 @@ _NEEDED: dict[str, Any] = {
 _ALWAYS = ("recipientAccountId", "eventCategory", "eventType")
 
 
-def build(paths: Iterable[str]) -> tuple[msgspec.json.Decoder[Any], Callable[[Any], tuple[Any, ...]]]:
-    """A decoder for records, and what takes the values at `paths` out of the decoded struct, in order.
+FREE_FIELDS = ("requestParameters", "responseElements", "additionalEventData")
+"""Top-level fields that hold whatever a service puts there; they stay raw until a test needs them."""
+
+
+def build(paths: Iterable[str], free: Iterable[str]) -> msgspec.json.Decoder[Any]:
+    """A decoder for records.
 
     Args:
-        paths: at least two of `PLAIN_FIELDS`.
+        paths: of `PLAIN_FIELDS`, what to take out.
+        free: of `FREE_FIELDS`, what to keep raw.
     """
-    wanted = list(paths)
-    tree: dict[str, Any] = {}
-    for path in (*_ALWAYS, *wanted):
+    tree: dict[str, Any] = dict.fromkeys(free, msgspec.Raw)
+    for path in (*_ALWAYS, *paths):
         *way, last = path.split(".")
         node = tree
         for name in way:
             node = node.setdefault(name, {})
         node[last] = _NEEDED.get(path, PLAIN_FIELDS[path])
     tree |= _NEEDED
-    return msgspec.json.Decoder(_struct("Plain", tree)), operator.attrgetter(*wanted)
+    return msgspec.json.Decoder(_struct("Plain", tree))
+
+
+def values_at(paths: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """What takes the values at some paths out of a decoded struct, in order."""
+    if len(paths) == 1:
+        value_at = operator.attrgetter(paths[0])
+        return lambda event: (value_at(event),)
+    return operator.attrgetter(*paths)
 
 
 def _struct(name: str, tree: dict[str, Any]) -> type:
@@ -73,6 +85,8 @@ def _struct(name: str, tree: dict[str, Any]) -> type:
             fields.append((member, inner, inner()))
         elif member in _NEEDED:
             fields.append((member, kind))
+        elif kind is msgspec.Raw:
+            fields.append((member, kind, msgspec.Raw(b"null")))
         else:
             fields.append((member, kind, UNSET))
     return msgspec.defstruct(name, fields, gc=False, frozen=True, kw_only=True)
