@@ -1,5 +1,8 @@
 """What is stored is a function of the set of events, whatever way they came."""
 
+import itertools
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -107,3 +110,20 @@ def test_a_record_without_an_event_id_is_known_by_its_bytes():
     assert tallies[1].left_out["seen before"] == 1
     assert alert.event_count == 2
     assert alert.evidence[0].event_id.startswith("sha256:")
+
+
+@pytest.mark.parametrize("order", itertools.permutations((Severity.LOW, Severity.CRITICAL, Severity.MEDIUM)))
+def test_an_alert_is_as_severe_as_its_worst_event_in_whatever_order_they_come(order):
+    rated = {Severity.LOW: 1, Severity.CRITICAL: 2, Severity.MEDIUM: 3}
+    matches = [
+        match
+        for severity in order
+        for match in NameEngine(StopLogging=severity).evaluate(delivery([record(rated[severity])])).matches
+    ]
+
+    assert [alert.severity for alert in group(matches)] == [Severity.CRITICAL]
+    with Store(Database(":memory:")) as store:
+        for match in matches:
+            store.alerts.merge(group([match]), START)
+        [stored_alert] = store.alerts.search(AlertFilter())
+    assert (stored_alert.severity, stored_alert.event_count) == (Severity.CRITICAL, 3)
