@@ -112,7 +112,7 @@ def test_a_record_without_an_event_id_is_known_by_its_bytes():
     assert alert.evidence[0].event_id.startswith("sha256:")
 
 
-@pytest.mark.parametrize("order", itertools.permutations((Severity.LOW, Severity.CRITICAL, Severity.MEDIUM)))
+@pytest.mark.parametrize("order", list(itertools.permutations((Severity.LOW, Severity.CRITICAL, Severity.MEDIUM))))
 def test_an_alert_is_as_severe_as_its_worst_event_in_whatever_order_they_come(order):
     rated = {Severity.LOW: 1, Severity.CRITICAL: 2, Severity.MEDIUM: 3}
     matches = [
