@@ -13,6 +13,8 @@ from typing import Any
 MASK = "***"
 _SHORTEST_QUOTED = 6
 """A shorter secret is not looked for in other texts: it would mask half of every sentence."""
+_GIVEN_AWAY_BY = 12
+"""Characters at its start by which a longer secret is recognised where a text cut it short."""
 
 _SECRET_NAME = re.compile(
     r"(?:password|passwd|passphrase|secret|secretstring|secretbinary|secretaccesskey|sessiontoken|securitytoken"
@@ -69,9 +71,24 @@ class Mask:
 
     def __call__(self, text: str) -> str:
         for secret in self._secrets:
-            if secret in text:
-                text = text.replace(secret, MASK)
+            text = _without(text, secret)
         return masked_text(text)
+
+
+def _without(text: str, secret: str) -> str:
+    """The text without the secret, whole or cut short; a mere likeness, such as another ARN, stays."""
+    start = secret[:_GIVEN_AWAY_BY]
+    at = text.find(start)
+    while at >= 0:
+        end = at + len(start)
+        while end < len(text) and text[end] == secret[end - at : end - at + 1]:
+            end += 1
+        whole, cut = end - at == len(secret), end == len(text) or text.startswith("...", end)
+        if whole or cut:
+            text = text[:at] + MASK + text[end:]
+            end = at + len(MASK)
+        at = text.find(start, end)
+    return text
 
 
 def masked_text(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -11,13 +11,9 @@ from trailwatch.decode.records import to_mapping
 from trailwatch.errors import DecodeError
 from trailwatch.model.fieldpath import find_values
 from trailwatch.model.inert import for_terminal
-from trailwatch.model.secrets import MASK, masked, masked_text
+from trailwatch.model.secrets import Mask
 
 TEXT_LIMIT = 300
-SHORTEST_SECRET = 6
-"""Shorter secrets are masked where they stand and not looked for in other texts: they would be found everywhere."""
-_RECOGNISED_BY = 12
-"""Characters at a secret's start that give it away, because a text may have cut it short."""
 
 
 def inert(text: str, limit: int = TEXT_LIMIT, *, lines: bool = False, links: bool = False) -> str:
@@ -51,32 +47,17 @@ def read_record(raw: bytes) -> Mapping[str, Any]:
 
 
 class Masking:
-    """Shows texts without the secrets of some records, wherever in a text they stand.
+    """Shows texts inert and without the secrets of some records, wherever in a text they stand.
 
     Args:
         records: as recorded, not masked.
     """
 
     def __init__(self, records: Iterable[Mapping[str, Any]]) -> None:
-        found = {secret for record in records for secret in _secrets(record)}
-        self._secrets = sorted(found, key=len, reverse=True)
+        self._mask = Mask(*records)
 
     def __call__(self, text: str, limit: int = TEXT_LIMIT) -> str:
-        for secret in self._secrets:
-            text = _without(text, secret)
-        return inert(masked_text(text), limit)
-
-
-def _without(text: str, secret: str) -> str:
-    start = secret[:_RECOGNISED_BY]
-    at = text.find(start)
-    while at >= 0:
-        end = at + len(start)
-        while end < len(text) and text[end] == secret[end - at : end - at + 1]:
-            end += 1
-        text = text[:at] + MASK + text[end:]
-        at = text.find(start, at + len(MASK))
-    return text
+        return inert(self._mask(text), limit)
 
 
 def values_at(record: Mapping[str, Any], path: str) -> list[str]:
@@ -86,16 +67,3 @@ def values_at(record: Mapping[str, Any], path: str) -> list[str]:
 
 def _text_of(value: object) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode(errors="replace")
-
-
-def _secrets(record: Mapping[str, Any]) -> Iterator[str]:
-    """The texts that masking takes out of a record."""
-    pending: list[tuple[Any, Any]] = [(record, masked(record))]
-    while pending:
-        value, shown = pending.pop()
-        if isinstance(value, Mapping):
-            pending.extend((item, shown[key]) for key, item in value.items())
-        elif isinstance(value, list):
-            pending.extend(zip(value, shown, strict=True))
-        elif shown == MASK and isinstance(value, str) and len(value) >= SHORTEST_SECRET:
-            yield value

@@ -70,3 +70,14 @@ def test_no_nesting_is_too_deep_to_be_masked():
         inner = inner[0]
 
     assert inner == {"password": MASK}
+
+
+def test_a_secret_that_a_text_cut_short_is_masked_and_a_mere_likeness_is_not():
+    mask = Mask({"environment": {"variables": {"ROLE": "arn:aws:iam::111122223333:role/deploy"}}})
+
+    assert mask("ROLE = arn:aws:iam::111122223333:ro...; more") == "ROLE = ***...; more"
+    assert mask("ROLE = arn:aws:iam::11112222") == "ROLE = ***"
+    assert mask("by arn:aws:iam::444455556666:user/dora") == "by arn:aws:iam::444455556666:user/dora"
+    assert (
+        mask("twice arn:aws:iam::111122223333:role/deploy, arn:aws:iam::111122223333:role/deploy") == "twice ***, ***"
+    )
