@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import smtplib
 import socket
@@ -73,9 +74,14 @@ class EmailNotifier:
         self._settings = settings
         self._password = password
         self._zone = zone
-        self._hostname = _domain(hostname or socket.getfqdn())
+        self._given_hostname = hostname
         self._port = settings.port or PORTS[settings.security]
         self._origin = f"{name} ({settings.host}:{self._port})"
+
+    @functools.cached_property
+    def _hostname(self) -> str:
+        # asking the system can mean asking a slow name server, so only who sends pays for it
+        return _domain(self._given_hostname or socket.getfqdn())
 
     def send(self, message: Message) -> str:
         mail = self.compose(message)
