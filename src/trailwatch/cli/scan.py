@@ -139,9 +139,10 @@ def _engine(rules: Callable[[], RuleSet]) -> Engine:
 
 
 def _scan(files: Sequence[LogFile], job: Job, engine: Engine, workers: int) -> _Result:
-    from trailwatch.cli.scan_pool import scan_files
+    from trailwatch.cli.scan_pool import rest_the_collector, scan_files
     from trailwatch.model.match import Tally, in_order
 
+    rest_the_collector()
     result = _Result([], [], [], Tally())
     with _progress(sum(file.size for file in files)) as progress:
         stdin: BinaryIO = sys.stdin.buffer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import resource
 import sys
@@ -125,11 +126,18 @@ _worker: list[tuple[Engine, Job]] = []
 
 def _start_worker(job: Job) -> None:
     _worker[:] = [(job.build(), job)]
+    rest_the_collector()
 
 
 def _work(batch: list[LogFile]) -> Found:
     engine, job = _worker[0]
     return _scan(batch, engine, job, None)
+
+
+def rest_the_collector() -> None:
+    """Makes garbage collection rare: a scan makes millions of small objects, hardly one of them in a cycle."""
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
 
 
 def _scan(batch: Sequence[LogFile], engine: Engine, job: Job, stdin: BinaryIO | None) -> Found:

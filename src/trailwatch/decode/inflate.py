@@ -10,16 +10,16 @@ from trailwatch.errors import DecodeError
 
 LIMIT_BYTES = 1 << 30
 """Most that one body may inflate to. CloudTrail's own files have up to 50 MB packed, about 0.7 GB unpacked."""
-FREE_BYTES = 64 << 20
+FREE_BYTES = 16 << 20
 """Up to here the ratio is not looked at."""
-LIMIT_RATIO = 500
+LIMIT_RATIO = 300
 """Most bytes out for one byte in; recorded trails have 8 to 40, a bomb 1,000."""
 
 _MAGIC = b"\x1f\x8b"
 _GZIP_ONLY = 31
 _FIRST_CHUNK = 1 << 20
 _LATER_CHUNK = 1 << 12
-_STEP_BYTES = 32 << 20
+_STEP_BYTES = 8 << 20
 
 
 class Inflated(NamedTuple):

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from trailwatch.decode.containers import Split, split
+from trailwatch.decode.containers import split
 from trailwatch.decode.inflate import LIMIT_BYTES
+from trailwatch.decode.unfold import Split
 from trailwatch.errors import SourceError
 from trailwatch.model.match import Reject
 from trailwatch.ports import Delivery

@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from trailwatch.decode.containers import LIMIT_RECORD_BYTES, REJECT_KEPT_BYTES, split
+from trailwatch.decode.containers import split
+from trailwatch.decode.unfold import LIMIT_RECORD_BYTES, REJECT_KEPT_BYTES
 
 ONE = {"eventName": "CreateUser", "eventTime": "2026-03-02T09:00:00Z", "eventID": "1"}
 TWO = {"eventName": "DeleteTrail", "eventTime": "2026-03-02T09:01:00Z", "eventID": "2", "message": "text"}
@@ -219,6 +220,21 @@ def test_what_is_no_log_at_all_is_one_reject(body):
 
     assert not parts.records
     assert [reject.position for reject in parts.rejects] == [-1]
+
+
+@pytest.mark.parametrize(
+    "text", [b"1\n" * 5_000_000, b"[" + b"1," * 5_000_000 + b"1]", b'{"Records":[' + b"{}," * 3_000_000]
+)
+def test_a_body_of_millions_of_pieces_that_are_no_records_is_one_reject(text):
+    parts = split(text, "x")
+
+    assert not parts.records
+    assert [reject.position for reject in parts.rejects] == [-1]
+
+
+@pytest.mark.parametrize("text", [b"[" * 3_000_000, b'{"a":' * 500_000, b'{"Records":[' + b'{"a":[' * 500_000])
+def test_a_body_that_only_opens_brackets_is_one_reject(text):
+    assert len(split(text, "x").rejects) == 1
 
 
 def test_a_message_that_is_no_json_is_a_reject():
