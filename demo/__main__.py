@@ -1,9 +1,9 @@
 """An intruder in a simulated account: begun with a leaked key, caught by one `trailwatch check`, told by mail.
 
-    python -m demo [--seed N]
+    python -m demo [--seed N] [--folder DIR]
 
 Ends with 0 when the intruder was caught and the mail arrived, with 1 otherwise. Leaves the mails, the configuration
-and a picture of the screen in .demo/.
+and a picture of the screen in .demo/ or that folder.
 """
 
 from __future__ import annotations
@@ -47,9 +47,11 @@ def main() -> int:
     """Plays the demonstration; the exit code."""
     options = argparse.ArgumentParser(prog="python -m demo", description="Catch an intruder in a simulated account.")
     options.add_argument("--seed", type=int, default=1, help="of everything that varies (default 1)")
-    seed = options.parse_args().seed
+    options.add_argument("--folder", type=Path, default=FOLDER, help="where mails and picture go (default .demo)")
+    wishes = options.parse_args()
+    seed, folder = wishes.seed, wishes.folder
     screen = Screen()
-    FOLDER.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True)
     try:
         with (
             running_lab(seed) as variables,
@@ -59,16 +61,22 @@ def main() -> int:
             screen.title("trailwatch: an intruder in a simulated AWS account")
             screen.step("The stage")
             screen.line(f"a simulated AWS account at {variables['AWS_ENDPOINT_URL']}, a mail server on port {port}")
-            caught = play(screen, variables, inbox, port, Trailwatch(Path(home), variables), seed)
+            caught = play(screen, variables, inbox, port, Trailwatch(Path(home), variables), folder, seed)
     except (DemoError, TrailwatchError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
-    screen.save(FOLDER / "demo.svg")
+    screen.save(folder / "demo.svg")
     return 0 if caught else 1
 
 
 def play(
-    screen: Screen, variables: Mapping[str, str], inbox: Inbox, port: int, trailwatch: Trailwatch, seed: int
+    screen: Screen,
+    variables: Mapping[str, str],
+    inbox: Inbox,
+    port: int,
+    trailwatch: Trailwatch,
+    folder: Path,
+    seed: int,
 ) -> bool:
     """The story from the empty account to the mail; whether the intruder was caught."""
     chance = random.Random(seed)  # noqa: S311 a story that can be repeated
@@ -80,19 +88,19 @@ def play(
         stage.close()
     screen.step("One minute later, cron runs")
     screen.command("trailwatch check")
-    (FOLDER / "trailwatch.toml").write_text(trailwatch.configure(port).read_text())
+    (folder / "trailwatch.toml").write_text(trailwatch.configure(port).read_text())
     done = trailwatch.run("check")
     screen.line(done.stdout.strip(), "green")
     new = [alert for alert in trailwatch.alerts() if alert["alert_id"] not in before]
     screen.alerts(new)
-    saved = _save_mails(inbox)
+    saved = _save_mails(inbox, folder)
     mails = inbox.mails()
     if mails:
         worst = max(range(len(mails)), key=lambda at: "critical" in str(mails[at]["Subject"]).lower())
         screen.mail(mails[worst], saved[worst])
     proofs = judge(new, mails)
     screen.verdict(proofs)
-    screen.line(f"mails, configuration and a picture of this are in {FOLDER.name}/", "dim")
+    screen.line(f"mails, configuration and a picture of this are in {folder.name}/", "dim")
     return all(good for good, _ in proofs)
 
 
@@ -126,12 +134,12 @@ def _told(deeds: Sequence[Step]) -> list[str]:
     return list(dict.fromkeys(_DEEDS[step.what] for step in deeds if step.what in _DEEDS and step.outcome == "ok"))
 
 
-def _save_mails(inbox: Inbox) -> list[Path]:
-    for old in [*FOLDER.glob("mail-*.eml"), *FOLDER.glob("mail-*.html")]:
+def _save_mails(inbox: Inbox, folder: Path) -> list[Path]:
+    for old in [*folder.glob("mail-*.eml"), *folder.glob("mail-*.html")]:
         old.unlink()
     saved = []
     for number, (raw, mail) in enumerate(zip(inbox.raw, inbox.mails(), strict=True), 1):
-        path = FOLDER / f"mail-{number}.eml"
+        path = folder / f"mail-{number}.eml"
         path.write_bytes(raw)
         page = mail.get_body(preferencelist=("html",))
         if page:

@@ -41,7 +41,7 @@ class Screen:
         self._console.print(Text.assemble((f" {self._step} ", "bold white on blue"), " ", (text, "bold")))
 
     def line(self, text: str, style: str = "") -> None:
-        self._console.print(Padding(Text(text, style=style), (0, 0, 0, 4)))
+        self._console.print(Padding(Text(text, style=style), (0, 0, 0, 4), expand=False))
 
     def command(self, words: str) -> None:
         """A command as one would type it."""
