@@ -20,7 +20,9 @@ TOO_OLD_SECONDS = 600
 
 
 @click.command()
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True, help="How to print."
+)
 @click.pass_obj
 def command(invocation: Invocation, form: str) -> None:
     """Last good cycle, coverage, lag and outbox; exit 1 when the last good cycle is older than 10 minutes."""
