@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections import Counter
@@ -98,7 +97,7 @@ def command(
     gzipped or not. Exits with 3 when something could not be read.
     """
     from trailwatch import wiring
-    from trailwatch.cli.scan_pool import Job
+    from trailwatch.cli.scan_pool import Job, cores
     from trailwatch.cli.times import seconds
     from trailwatch.clock import SystemClock
     from trailwatch.sources.files import find_files
@@ -106,12 +105,12 @@ def command(
     started, now = time.perf_counter(), SystemClock().now()
     wanted = _Wanted(least=Severity(least), fail_on=Severity(fail_on) if fail_on else None, **output)
     config = invocation.config()
-    rules = partial(_load, config, invocation.environment, dirs, only, profile)
+    rules = partial(_load, config, dict(invocation.environment), dirs, only, profile)
     ruleset = rules()
     job = Job(partial(_engine, rules), seconds(since, "--since", now), seconds(until, "--until", now))
     files = find_files(paths)
     with _opened(wanted.output) as stream:
-        processes = workers or len(os.sched_getaffinity(0))
+        processes = workers or cores()
         result = _scan(files, job, wiring.engine_of(ruleset), processes)
         alerts = _write(result, wanted, stream)
     took = time.perf_counter() - started

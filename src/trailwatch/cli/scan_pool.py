@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
 import resource
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from typing import BinaryIO, NamedTuple
 
 from trailwatch.decode.window import within
 from trailwatch.detect.engine import Engine
+from trailwatch.errors import SourceError
 from trailwatch.model.match import Found
 from trailwatch.sources.files import STDIN, LogFile, read_file
 
-BATCH_BYTES = 4 << 20
+BATCH_BYTES = 1 << 20
 BATCH_FILES = 64
 SMALL_BYTES = 4 << 20
 """Input below this size is scanned in one process: starting others would take longer."""
@@ -63,6 +67,11 @@ def scan_files(
     yield from _in_processes(batches, job, engine, min(workers, len(batches)), stdin, progress)
 
 
+def cores() -> int:
+    """How many processes can run at once here; containers may have fewer than the machine."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
 def peak_rss_mb(workers: int) -> float:
     """The most memory this process had, and as much again for each worker as the largest of them had."""
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
@@ -91,6 +100,23 @@ def _in_processes(
     stdin: BinaryIO | None,
     progress: Progress,
 ) -> Iterator[Found]:
+    try:
+        yield from _collected(batches, job, engine, workers, stdin, progress)
+    except BrokenProcessPool as error:
+        raise SourceError(
+            "scan", "a worker process ended by force, most likely for want of memory", "try again with --workers 1"
+        ) from error
+
+
+def _collected(
+    batches: list[list[LogFile]],
+    job: Job,
+    engine: Engine,
+    workers: int,
+    stdin: BinaryIO | None,
+    progress: Progress,
+) -> Iterator[Found]:
+    """Largest batches first, so that none is left to the end; what comes back early waits for its turn."""
     sizes = [sum(file.size for file in batch) for batch in batches]
     here = [at for at, batch in enumerate(batches) if any(file.path == STDIN for file in batch)]
     away = sorted(set(range(len(batches))) - set(here), key=lambda at: (-sizes[at], at))
@@ -125,6 +151,7 @@ _worker: list[tuple[Engine, Job]] = []
 
 
 def _start_worker(job: Job) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process ends the others
     _worker[:] = [(job.build(), job)]
     rest_the_collector()
 
