@@ -160,6 +160,8 @@ def _filters(field: Field, row: FieldRow) -> Filters:
     """Filters of which one holds exactly when the field's test does."""
     if field.op is Op.EQ:
         return [one for value in field.values for one in _equality(field, row, value)]
+    if row.kind is Kind.BOOLEAN:
+        raise Inexpressible(field.path, f'"{field.op.value}" asks for the text of a boolean', "write true or false")
     if field.op in _PARTS:
         return [_part(field, row, _plain(value)) for value in field.values]
     if field.op is Op.CONTAINS:
