@@ -8,6 +8,7 @@ import re
 import smtplib
 import socket
 import ssl
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from email.message import EmailMessage
@@ -32,9 +33,30 @@ _SHORTEST_TIMEOUT_SECONDS = 1.0
 
 
 class _Connection(smtplib.SMTP):
-    """Remembers what the server said when it took the mail."""
+    """Waits `timeout` for each whole answer, and remembers what the server said when it took the mail."""
 
     answer = ""
+    _overdue = False
+
+    def getreply(self) -> tuple[int, bytes]:
+        # the socket's own timeout begins again with each byte, so a server that drips could hold a cycle for ever
+        watch = threading.Timer(self.timeout, self._cut)
+        watch.daemon = True
+        watch.start()
+        try:
+            return super().getreply()
+        except smtplib.SMTPServerDisconnected as error:
+            if self._overdue or isinstance(error.__context__, TimeoutError):
+                raise smtplib.SMTPServerDisconnected(f"no answer within {self.timeout:g} s") from error
+            raise
+        finally:
+            watch.cancel()
+
+    def _cut(self) -> None:
+        self._overdue = True
+        if self.sock is not None:
+            with contextlib.suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
 
     def data(self, msg: ReadableBuffer | str) -> tuple[int, bytes]:
         code, text = super().data(msg)

@@ -1,5 +1,6 @@
 """E-mail as a real SMTP server on loopback receives it."""
 
+import asyncio
 import contextlib
 import email
 import email.policy
@@ -40,6 +41,7 @@ class Inbox:
         self.logins: list[str] = []
         self.answers: dict[str, str] = {}
         self.drop_at = ""
+        self.pause = 0.0
 
     async def handle_MAIL(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802 aiosmtpd's name
         envelope.mail_from = address
@@ -52,6 +54,7 @@ class Inbox:
         return answer
 
     async def handle_DATA(self, server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 aiosmtpd's name
+        await asyncio.sleep(self.pause)
         if self.drop_at == "DATA":
             server.transport.abort()
             return "250 never seen"
@@ -317,9 +320,29 @@ def test_nobody_listening_is_temporary(samples):
 def test_a_server_that_does_not_answer_costs_one_timeout(samples):
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,
-        pytest.raises(NotifyError, match="timed out") as failure,
+        pytest.raises(NotifyError, match="no answer within 1 s; it is tried again") as failure,
     ):
         notifier(silent.getsockname()[1], timeout=1.0).send(samples.attack())
+
+    assert not failure.value.permanent
+
+
+def test_a_server_that_drips_its_answer_is_left_after_one_timeout(samples):
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                while not stop.wait(0.05):
+                    connection.sendall(b"220-wait\r\n")
+
+        talking = threading.Thread(target=drip)
+        talking.start()
+        with pytest.raises(NotifyError, match="no answer within 1 s") as failure:
+            notifier(server.getsockname()[1], timeout=1.0).send(samples.attack())
+        stop.set()
+        talking.join()
 
     assert not failure.value.permanent
 
@@ -339,6 +362,12 @@ def test_a_greeting_that_refuses_service_is_temporary(samples):
         talking.join()
 
     assert not failure.value.permanent
+
+
+def test_a_slow_server_that_stays_within_the_timeout_gets_the_mail(start, inbox, samples):
+    inbox.pause = 0.3
+
+    assert notifier(start(), timeout=2.0).send(samples.attack()).startswith("250")
 
 
 def test_what_a_server_answers_is_shown_inert(start, inbox, samples):

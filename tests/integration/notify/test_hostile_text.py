@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from trailwatch.config.load import NOTIFIERS
 from trailwatch.config.schema import Email
 from trailwatch.model.message import Message
 from trailwatch.notify.console import ConsoleNotifier
@@ -93,6 +94,10 @@ def by_email(message: Message) -> dict[str, str]:
 
 
 CHANNELS = {"console": on_console, "terminal": on_terminal, "email": by_email}
+
+
+def test_every_notifier_is_in_the_table():
+    assert set(NOTIFIERS) - set(CHANNELS) == set()
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
