@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -64,7 +65,7 @@ def check(invocation: Invocation) -> None:
     config = loaded.config
     wiring.routes_of(config)
     wiring.zone_of(config)
-    notifiers = wiring.notifiers_of(config, invocation.environment, click.get_text_stream("stderr"))
+    notifiers = wiring.notifiers_of(config, invocation.environment, sys.stderr)
     rules = wiring.load_ruleset(config, invocation.environment)
     errors = [problem for problem in rules.problems if problem.error]
     for problem in errors:
