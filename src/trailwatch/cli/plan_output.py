@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trailwatch.sources.poll_plan import PlannedName, minutes_between
+from trailwatch.sources.poll_plan import PlannedName, cycles_between
 
 if TYPE_CHECKING:
     from trailwatch.service.assembly import Assembly
@@ -27,7 +27,7 @@ def write_plan(assembly: Assembly, regions: Sequence[str]) -> None:
     by_name: dict[str, list[Lookup]] = {}
     for lookup in lookups:
         by_name.setdefault(lookup.key.lookup, []).append(lookup)
-    turns = minutes_between(assembly.plan.names, requests)
+    turns = cycles_between(assembly.plan.names, requests)
     click.echo(f"{'EVENT NAME':<36} {'SEVERITY':<14} {'EVERY':>10} {'REGIONS':>8} {'EVENTS/DAY':>11}  RULES")
     for planned in assembly.plan.names:
         click.echo(_row(planned, by_name.get(planned.lookup, []), turns[planned.name]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
@@ -10,9 +11,10 @@ import msgspec
 from trailwatch import wiring
 from trailwatch.aws import Access, accesses
 from trailwatch.clock import SystemClock
-from trailwatch.config.schema import Config
-from trailwatch.pipeline import Pipeline
-from trailwatch.ports import Clock
+from trailwatch.config.schema import Config, Email
+from trailwatch.model.match import Found
+from trailwatch.pipeline import Evaluator, Keeper, Pipeline
+from trailwatch.ports import Clock, Delivery
 from trailwatch.rules.rule import RuleSet
 from trailwatch.service.cycle import Cycle
 from trailwatch.sources.poll_plan import Plan, plan_of
@@ -44,7 +46,7 @@ class Assembly(msgspec.Struct):
             accesses=self.accesses,
             store=self.store,
             pipeline=self.pipeline,
-            notifiers=wiring.notifiers_of(self.config, self.environment, self.stream),
+            notifiers=lambda: wiring.notifiers_of(self.config, self.environment, self.stream),
             routes=wiring.routes_of(self.config),
             settings=self.config.check,
             plan=self.plan,
@@ -60,6 +62,8 @@ def assemble(
 ) -> Assembly:
     """Everything that cycles need; nothing is asked of AWS yet.
 
+    What a cycle without new events does not need is made when it is needed: most cycles have none.
+
     Args:
         config: all settings.
         environment: the process's variables.
@@ -69,9 +73,9 @@ def assemble(
     """
     clock = clock or SystemClock()
     ruleset = wiring.load_ruleset(config, environment)
-    pipeline = Pipeline(
-        wiring.engine_of(ruleset), store, wiring.archive_of(config, environment), clock, wiring.routes_of(config)
-    )
+    _check_secrets(config, environment)
+    archive = _LateArchive(config, environment) if config.archive.enabled else None
+    pipeline = Pipeline(_LateEngine(ruleset), store, archive, clock, wiring.routes_of(config))
     return Assembly(
         config=config,
         environment=environment,
@@ -83,3 +87,40 @@ def assemble(
         stream=stream,
         clock=clock,
     )
+
+
+def _check_secrets(config: Config, environment: Mapping[str, str]) -> None:
+    """Fails now rather than when the first alert has to leave."""
+    for settings in config.notify:
+        if isinstance(settings, Email):
+            wiring.secret(f"notify {settings.name}", settings.password_env, settings.password_file, environment)
+
+
+class _LateEngine:
+    """The engine, compiled for the first event."""
+
+    def __init__(self, ruleset: RuleSet) -> None:
+        self._ruleset = ruleset
+
+    @functools.cached_property
+    def _engine(self) -> Evaluator:
+        return wiring.engine_of(self._ruleset)
+
+    def evaluate(self, delivery: Delivery) -> Found:
+        return self._engine.evaluate(delivery)
+
+
+class _LateArchive:
+    """The archive, opened for the first event."""
+
+    def __init__(self, config: Config, environment: Mapping[str, str]) -> None:
+        self._config = config
+        self._environment = environment
+
+    @functools.cached_property
+    def _archive(self) -> Keeper | None:
+        return wiring.archive_of(self._config, self._environment)
+
+    def append(self, account: str, region: str, records: Sequence[tuple[int, bytes]]) -> None:
+        if self._archive is not None:
+            self._archive.append(account, region, records)

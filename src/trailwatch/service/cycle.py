@@ -32,7 +32,7 @@ class Cycle:
         accesses: the accounts.
         store: where everything is kept.
         pipeline: what becomes of what was read.
-        notifiers: by name, for the outbox.
+        notifiers: makes those of the outbox, by name; asked only when something has to leave.
         routes: for each notifier, the least severity that is sent there.
         settings: `[check]`.
         plan: the names to look up.
@@ -49,7 +49,7 @@ class Cycle:
         accesses: Sequence[AccountAccess],
         store: Store,
         pipeline: Pipeline,
-        notifiers: Mapping[str, Notifier],
+        notifiers: Callable[[], Mapping[str, Notifier]],
         routes: Mapping[str, Severity],
         settings: Check,
         plan: Plan,
@@ -138,9 +138,9 @@ class Cycle:
         """Tells what is new, so that an alert does not wait until a backlog is read."""
         messages = self._pipeline.announce(self._seconds())
         report.messages.extend(messages)
-        if not messages and not always:
+        if not messages and not (always and self._store.outbox.waiting_by_notifier()):
             return
-        done = relay(self._store, self._notifiers, self._clock, deadline + RELAY_SECONDS)
+        done = relay(self._store, self._notifiers(), self._clock, deadline + RELAY_SECONDS)
         report.sent += done.sent
         report.waiting = sum(done.waiting.values())
         report.dead += done.dead

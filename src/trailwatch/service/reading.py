@@ -165,11 +165,14 @@ class Reading:
         names = {place: self._plan.in_region(place.region) for place in places}
         keys = {place: keys_of(place, self.polled, names[place]) for place in places}
         every = [key for found in keys.values() for key in found]
-        with self._store.transaction():
-            self._store.coverage.begin(every, self.now - self.limits.lookback - self.limits.overlap, self.now)
-            if reach_back:
-                self._store.coverage.reach_back(every, self.now - reach_back)
         known = self._store.coverage.lookups()
+        new = [key for key in every if key not in known]
+        if new or reach_back:
+            with self._store.transaction():
+                self._store.coverage.begin(new, self.now - self.limits.lookback - self.limits.overlap, self.now)
+                if reach_back:
+                    self._store.coverage.reach_back(every, self.now - reach_back)
+            known = self._store.coverage.lookups()
         sessions = self._store.coverage.sessions()
         for place in places:
             task = task_of(

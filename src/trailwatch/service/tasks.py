@@ -62,7 +62,7 @@ def task_of(
     left = requests - (sweep is not None)
     chosen_sessions = list(sessions[: max(0, left)])
     by_name = {lookup.key.lookup: lookup for lookup in lookups[1:]}
-    chosen = due(names, by_name, left - len(chosen_sessions))
+    chosen = due(names, by_name, left - len(chosen_sessions), now)
     oldest = now - limits.history
     return Task(
         account=place.account,

@@ -6,7 +6,7 @@ poll with `ReadOnly=false` is blind to the theft of secrets. The loaded rules sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -51,12 +51,22 @@ GLOBAL_SOURCES = frozenset({"cloudfront.amazonaws.com", "iam.amazonaws.com", "or
 """Services whose events are all recorded in one region, see `home_region`."""
 
 
+WEIGHTS = {
+    Severity.CRITICAL: 64,
+    Severity.HIGH: 32,
+    Severity.MEDIUM: 8,
+    Severity.LOW: 2,
+    Severity.INFORMATIONAL: 1,
+}
+"""How often the turn of a name comes, compared with another's."""
+
+
 class PlannedName(msgspec.Struct, frozen=True):
     """An event name that is looked up, and why."""
 
     name: str
     severity: Severity
-    """The highest among the rules that name it."""
+    """The highest among the alerting rules that name it; informational where none of them alerts."""
     sources: tuple[str, ...]
     """Event sources that the rules ask for with it; empty when a rule does not say."""
     rules: tuple[str, ...]
@@ -113,7 +123,8 @@ def _planned(name: str, found: Sequence[tuple[Rule, frozenset[str]]]) -> Planned
     sources = () if everywhere else tuple(sorted(frozenset().union(*(sources for _, sources in found))))
     return PlannedName(
         name=name,
-        severity=max(rule.info.severity for rule, _ in found),
+        # a rule that only feeds others says nothing by itself, whatever its level
+        severity=max((rule.info.severity for rule, _ in found if rule.info.alerting), default=Severity.INFORMATIONAL),
         sources=sources,
         rules=tuple(sorted({rule.info.slug for rule, _ in found})),
     )
@@ -143,50 +154,39 @@ def _values(condition: Predicate, path: str) -> Iterator[str]:
         yield from (value for value in condition.values if isinstance(value, str))
 
 
-def due(names: Sequence[PlannedName], lookups: dict[str, Lookup], requests: int) -> list[PlannedName]:
-    """The names whose turn it is: the most severe first, and always one of the others, longest unasked first.
+def due(names: Sequence[PlannedName], lookups: Mapping[str, Lookup], requests: int, now: int) -> list[PlannedName]:
+    """The names whose turn it is: the most severe every cycle, the others by weight and by how long they waited.
 
     Args:
         names: the plan in one region.
         lookups: what is known about each, by `PlannedName.lookup`.
         requests: how many look-ups the cycle may make there.
+        now: seconds since 1970.
     """
-    first, places, others = _shares(names, requests)
-    chosen = _longest_unasked(first, lookups)[:places]
-    return chosen + _longest_unasked(others, lookups)[: max(0, requests - len(chosen))]
+    always, others = _always(names, requests)
+
+    def order(planned: PlannedName) -> tuple[int, str]:
+        known = lookups.get(planned.lookup)
+        return -(now - (known.asked if known else 0)) * WEIGHTS[planned.severity], planned.name
+
+    return [*always, *sorted(others, key=order)[: max(0, requests - len(always))]]
 
 
-def _shares(names: Sequence[PlannedName], requests: int) -> tuple[Sequence[PlannedName], int, Sequence[PlannedName]]:
-    """The names that come first, how many of them in one cycle, and the others, which share what is left.
+def cycles_between(names: Sequence[PlannedName], requests: int) -> dict[str, int]:
+    """How many cycles pass about, from one turn of a name to its next, by name; 0 for never."""
+    always, others = _always(names, requests)
+    turns = {planned.name: 1 for planned in always}
+    places = max(0, requests - len(always))
+    weight = sum(WEIGHTS[planned.severity] for planned in others)
+    for planned in others:
+        turns[planned.name] = max(1, -(-weight // (places * WEIGHTS[planned.severity]))) if places else 0
+    return turns
 
-    Where that would bring the others round more often than the first, all take turns alike.
-    """
+
+def _always(names: Sequence[PlannedName], requests: int) -> tuple[list[PlannedName], list[PlannedName]]:
+    """The most severe, where there is room for all of them in every cycle and for one other; and the others."""
     highest = max((planned.severity for planned in names), default=None)
     first = [planned for planned in names if planned.severity is highest]
     others = [planned for planned in names if planned.severity is not highest]
-    places = max(0, requests - 1 if others else requests)
-    rest = requests - min(places, len(first))
-    if others and (places == 0 or _turns(len(first), places) > _turns(len(others), rest)):
-        return names, max(0, requests), []
-    return first, places, others
-
-
-def _longest_unasked(names: Iterable[PlannedName], lookups: dict[str, Lookup]) -> list[PlannedName]:
-    def order(planned: PlannedName) -> tuple[int, int, str]:
-        known = lookups.get(planned.lookup)
-        return (known.asked if known else 0), -planned.severity.rank, planned.name
-
-    return sorted(names, key=order)
-
-
-def minutes_between(names: Sequence[PlannedName], requests: int) -> dict[str, int]:
-    """How many cycles pass from one turn of a name to its next, by name; 0 for never."""
-    first, places, others = _shares(names, requests)
-    rest = requests - min(places, len(first))
-    return {planned.name: _turns(len(first), places) for planned in first} | {
-        planned.name: _turns(len(others), rest) for planned in others
-    }
-
-
-def _turns(names: int, places: int) -> int:
-    return -(-names // places) if places > 0 else 0
+    room = requests - 1 if others else requests
+    return (first, others) if len(first) <= room else ([], list(names))

@@ -1,11 +1,13 @@
 """The plan: which read-only calls the rules name, and whose turn it is."""
 
+import msgspec
+
 from trailwatch.model.coverage import LookupKey
 from trailwatch.model.rule import RuleInfo
 from trailwatch.model.severity import Severity
 from trailwatch.rules.predicate import Field, Op, all_of, any_of, none_of
 from trailwatch.rules.rule import Rule
-from trailwatch.sources.poll_plan import due, is_read_only, minutes_between, plan_of
+from trailwatch.sources.poll_plan import cycles_between, due, is_read_only, plan_of
 from trailwatch.store.coverage import Lookup
 
 
@@ -100,41 +102,63 @@ def test_one_rule_without_a_source_makes_a_name_wanted_everywhere():
     assert [one.name for one in plan.in_region("eu-west-1")] == ["ListUsers"]
 
 
+def turns(names, requests, cycles):
+    """How often each name is asked in so many cycles, one a minute."""
+    asked, count = {}, dict.fromkeys((one.name for one in names), 0)
+    for now in range(60, 60 * cycles + 1, 60):
+        chosen = [one.name for one in due(names, known(**asked), requests, now)]
+        assert len(chosen) <= requests
+        asked.update(dict.fromkeys(chosen, now))
+        for one in chosen:
+            count[one] += 1
+    return count
+
+
 def test_the_most_severe_is_asked_every_cycle_and_the_rest_by_turns():
     names = (*planned("AssumeRole", severity=Severity.HIGH), *planned("GetA", "GetB", "GetC", "GetD"))
-    asked = dict.fromkeys(("AssumeRole", "GetA", "GetB", "GetC", "GetD"), 0)
-    turns = []
-    for now in range(1, 5):
-        chosen = [one.name for one in due(names, known(**asked), 2)]
-        turns.append(chosen)
-        asked.update(dict.fromkeys(chosen, now))
 
-    assert turns == [["AssumeRole", one] for one in ("GetA", "GetB", "GetC", "GetD")]
-    assert minutes_between(names, 2) == {"AssumeRole": 1, "GetA": 4, "GetB": 4, "GetC": 4, "GetD": 4}
+    assert turns(names, 2, 8) == {"AssumeRole": 8, "GetA": 2, "GetB": 2, "GetC": 2, "GetD": 2}
+    assert cycles_between(names, 2) == {"AssumeRole": 1, "GetA": 4, "GetB": 4, "GetC": 4, "GetD": 4}
 
 
-def test_the_others_never_come_round_more_often_than_the_most_severe():
-    names = (*planned(*(f"GetM{at}" for at in range(9)), severity=Severity.HIGH), *planned("GetL"))
+def test_severe_names_come_round_more_often_and_no_name_is_forgotten():
+    names = (
+        *planned("GetH", severity=Severity.HIGH),
+        *planned(*(f"GetM{at}" for at in range(9))),
+        *planned(*(f"GetL{at}" for at in range(70)), severity=Severity.LOW),
+    )
+    count = turns(names, 3, 300)
 
-    assert set(minutes_between(names, 3).values()) == {4}
+    assert count["GetH"] == 300
+    assert min(count[f"GetM{at}"] for at in range(9)) > 2 * max(count[f"GetL{at}"] for at in range(70))
+    assert min(count.values()) >= 1
+    for name, every in cycles_between(names, 3).items():
+        assert 300 / count[name] < 2 * every + 1
+
+
+def test_a_rule_that_only_feeds_others_does_not_make_a_name_urgent():
+    feeding = rule("feeding", name("GetA"), Severity.HIGH)
+    quiet = Rule(msgspec.structs.replace(feeding.info, alerting=False), feeding.condition)
+
+    assert plan_of([quiet]).names[0].severity is Severity.INFORMATIONAL
+    assert plan_of([quiet, rule("low", name("GetA"), Severity.LOW)]).names[0].severity is Severity.LOW
 
 
 def test_with_one_request_all_take_turns():
     names = (*planned("AssumeRole", severity=Severity.HIGH), *planned("GetA"))
 
-    assert [one.name for one in due(names, known(AssumeRole=5, GetA=4), 1)] == ["GetA"]
-    assert minutes_between(names, 1) == {"AssumeRole": 2, "GetA": 2}
+    assert turns(names, 1, 20) == {"AssumeRole": 16, "GetA": 4}
 
 
 def test_a_plan_that_fits_is_asked_in_full_every_cycle():
     names = planned("GetA", "GetB")
 
-    assert [one.name for one in due(names, {}, 3)] == ["GetA", "GetB"]
-    assert minutes_between(names, 3) == {"GetA": 1, "GetB": 1}
+    assert [one.name for one in due(names, {}, 3, 60)] == ["GetA", "GetB"]
+    assert cycles_between(names, 3) == {"GetA": 1, "GetB": 1}
 
 
 def test_without_requests_nothing_is_asked_and_that_is_said():
     names = planned("GetA")
 
-    assert due(names, {}, 0) == []
-    assert minutes_between(names, 0) == {"GetA": 0}
+    assert due(names, {}, 0, 60) == []
+    assert cycles_between(names, 0) == {"GetA": 0}
