@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import importlib.util
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from trailwatch.rules.rule import Correlation, Problem, Rule, RuleSet
 from trailwatch.rules.sigma_check import RULE_KEYS
 
 _SHIPPED = "rulepack/"
+_WORD = re.compile(r"[\w*?-]+")
 
 
 def lint(ruleset: RuleSet) -> list[Problem]:
@@ -29,6 +32,7 @@ def lint(ruleset: RuleSet) -> list[Problem]:
         found.extend(_info(correlation.info, _source(correlation.info.origin, sources)))
     for source in sources.values():
         found.extend(_unknown_keys(source))
+        found.extend(_unused(source))
     found.extend(_renamed([*rules, *ruleset.correlations]))
     return sorted(dict.fromkeys(found), key=lambda problem: (*split_origin(problem.origin), not problem.error))
 
@@ -100,6 +104,21 @@ def _unknown_keys(source: Source) -> Iterator[Problem]:
                 if key not in RULE_KEYS:
                     text = f'unknown key "{key}"; keys of your own belong below a key that nobody else reads'
                     yield _warning(document.at(key), text)
+
+
+def _unused(source: Source) -> Iterator[Problem]:
+    """Selections that no condition names."""
+    for document in source.documents:
+        detection = document.data.get("detection") if isinstance(document.data, dict) else None
+        if not isinstance(detection, dict):
+            continue
+        conditions = detection.get("condition", "")
+        text = " ".join(map(str, conditions)) if isinstance(conditions, list) else str(conditions)
+        words = _WORD.findall(text)
+        for name in detection:
+            used = "them" in words or any(fnmatch.fnmatchcase(str(name), word) for word in words)
+            if name not in {"condition", "timeframe"} and not used:
+                yield _warning(document.at("detection", name), f'no condition names the selection "{name}"')
 
 
 def _renamed(rules: Sequence[Rule | Correlation]) -> Iterator[Problem]:
