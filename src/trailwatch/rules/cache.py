@@ -13,15 +13,17 @@ import msgspec
 from trailwatch.rules.rule import Correlation, Problem, Rule
 from trailwatch.version import __version__
 
-FORMAT = 1
+FORMAT = 2
 """Goes up whenever a cached rule would be read differently."""
 _KEPT = 8
 
 
 class CachedRules(msgspec.Struct):
-    """What reading Sigma files gave, before profiles and choices of the caller."""
+    """What reading rule files gave, before profiles and choices of the caller."""
 
     rules: list[Rule] = []
+    scripted: dict[str, Rule] = {}
+    """By file name, the rules of Python files without their functions, which are imported again at each start."""
     correlations: list[Correlation] = []
     problems: list[Problem] = []
     skipped: dict[str, int] = {}

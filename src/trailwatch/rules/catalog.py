@@ -12,7 +12,7 @@ import msgspec
 
 from trailwatch.errors import RuleError
 from trailwatch.rules import cache
-from trailwatch.rules.rule import Correlation, Problem, Rule, RuleSet
+from trailwatch.rules.rule import Correlation, Problem, Rule, RuleSet, Script
 
 SIGMA_SUFFIXES = (".yml", ".yaml")
 PATTERN_SUFFIX = ".pattern.yml"
@@ -66,13 +66,11 @@ def load_rules(
     files = list(_files(_roots(dirs, shipped=shipped), skipped, problems))
     chosen = [*(placeholders or {}).items()], [path.read_bytes() for path in pipelines if path.is_file()]
     digest = cache.digest_of([repr(chosen).encode(), *(part for file in files for part in _content(file))])
-    read = _cached(cache_dir, digest, lambda: _read_plain(files, placeholders, pipelines))
+    scripts: dict[str, Script] = {}
+    read = _cached(cache_dir, digest, lambda: _read(files, scripts, placeholders, pipelines))
     problems += read.problems
     skipped.update(read.skipped)
-    rules = [*read.rules]
-    for file in files:
-        if file.path.suffix == PYTHON_SUFFIX:
-            rules += _read_python(file, problems, skipped)
+    rules = [*read.rules, *_with_scripts(read.scripted, files, scripts, problems)]
     origins = {file.name for file in files if file.shipped}
     return _choose(
         _unique(rules, problems, skipped),
@@ -136,42 +134,71 @@ def _cached(folder: Path | None, digest: str, read: Callable[[], cache.CachedRul
     return found
 
 
-def _read_plain(
-    files: Sequence[_File], placeholders: Mapping[str, Sequence[str]] | None, pipelines: Sequence[Path]
+def _read(
+    files: Sequence[_File],
+    scripts: dict[str, Script],
+    placeholders: Mapping[str, Sequence[str]] | None,
+    pipelines: Sequence[Path],
 ) -> cache.CachedRules:
-    """The rules that are data: Sigma's and filter patterns."""
-    plain = [file for file in files if file.path.suffix != PYTHON_SUFFIX]
-    if not plain:
+    """Everything in the files; the functions of Python rules go into `scripts`, because they are no data."""
+    if not files:
         return cache.CachedRules()
     from trailwatch.rules.sigma import SigmaReader
 
     reader = SigmaReader(placeholders, pipelines)
     rules: list[Rule] = []
-    problems: list[Problem] = []
-    for file in plain:
-        if file.path.name.endswith(PATTERN_SUFFIX):
-            rules += _read_patterns(file, problems)
+    scripted: dict[str, Rule] = {}
+    for file in files:
+        if file.path.suffix == PYTHON_SUFFIX:
+            rule = _read_python(file, reader.problems, reader.skipped)
+            if rule is not None and rule.script is not None:
+                scripts[file.name] = rule.script
+                scripted[file.name] = msgspec.structs.replace(rule, script=None)
+        elif file.path.name.endswith(PATTERN_SUFFIX):
+            rules += _read_patterns(file, reader.problems)
         else:
             reader.read(file.text, file.name, file.path.stem)
     reader.finish()
     return cache.CachedRules(
-        [*reader.rules, *rules], reader.correlations, [*reader.problems, *problems], {**reader.skipped}
+        [*reader.rules, *rules], scripted, reader.correlations, reader.problems, dict(reader.skipped)
     )
 
 
-def _read_python(file: _File, problems: list[Problem], skipped: Counter[str]) -> list[Rule]:
+def _with_scripts(
+    scripted: Mapping[str, Rule], files: Sequence[_File], scripts: Mapping[str, Script], problems: list[Problem]
+) -> Iterator[Rule]:
+    """Python rules with their functions; a file that was only read from the cache is imported now."""
+    from trailwatch.rules.python_rule import load_script
+
+    for file in files:
+        rule = scripted.get(file.name)
+        if rule is None:
+            continue
+        try:
+            script = scripts.get(file.name) or load_script(file.path, file.text, file.name)[1]
+        except RuleError as error:
+            problems.append(_problem(error))
+        else:
+            yield msgspec.structs.replace(rule, script=script)
+
+
+def _read_python(file: _File, problems: list[Problem], skipped: Counter[str]) -> Rule | None:
     from trailwatch.rules.python_rule import is_rule_file, load_rule
 
     if not is_rule_file(file.text):
         skipped[NO_RULE_FILE] += 1
-        return []
+        return None
     try:
         rule, found = load_rule(file.path, file.text, file.name)
     except RuleError as error:
-        problems.append(Problem(error.origin, str(error).removeprefix(f"{error.origin}: "), error=True))
-        return []
+        problems.append(_problem(error))
+        return None
     problems.extend(found)
-    return [rule]
+    return rule
+
+
+def _problem(error: RuleError) -> Problem:
+    return Problem(error.origin, str(error).removeprefix(f"{error.origin}: "), error=True)
 
 
 def _read_patterns(file: _File, problems: list[Problem]) -> list[Rule]:
@@ -180,7 +207,7 @@ def _read_patterns(file: _File, problems: list[Problem]) -> list[Rule]:
     try:
         return load_text(file.text, file.name, file.path.name.removesuffix(PATTERN_SUFFIX))
     except RuleError as error:
-        problems.append(Problem(error.origin, str(error).removeprefix(f"{error.origin}: "), error=True))
+        problems.append(_problem(error))
         return []
 
 

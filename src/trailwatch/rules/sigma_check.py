@@ -5,13 +5,15 @@ Every finding carries `path:line:column` and, where a name was misspelt, the one
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from ipaddress import ip_network
 from typing import Any
 
 from trailwatch.rules.names import meant
 from trailwatch.rules.placed import Placed
 from trailwatch.rules.regex import regex_refusal
 from trailwatch.rules.rule import Problem
+from trailwatch.rules.sigma_detection import UnsupportedError, check_field
 from trailwatch.rules.sigma_yaml import Document
 
 RULE_KEYS = frozenset(
@@ -105,12 +107,26 @@ def _check_item(document: Placed, steps: tuple[str | int, ...], key: str, value:
     if isinstance(value, dict):
         text = f'expected a value or a list of values at field "{field}", got a mapping; write the path with dots'
         yield Problem(document.at(*steps), text, error=True)
-    values = value if isinstance(value, list) else [value]
+    try:
+        check_field(field)
+    except UnsupportedError as error:
+        yield Problem(document.at(*steps), str(error), error=True)
+    for at, one in enumerate(value if isinstance(value, list) else [value]):
+        wrong = _value_refusal(one, modifiers)
+        if wrong:
+            place = document.at(*steps, at) if isinstance(value, list) else document.at(*steps)
+            yield Problem(place, f'field "{field}": {wrong}', error=True)
+
+
+def _value_refusal(value: Any, modifiers: Collection[str]) -> str:
+    """Why the value cannot be what its modifiers make of it; empty when it can."""
     if "re" in modifiers and "expand" not in modifiers:
         flags = "".join(sorted({_FLAGS[modifier] for modifier in modifiers if modifier in _FLAGS}))
-        for at, pattern in enumerate(values):
-            refusal = regex_refusal((f"(?{flags})" if flags else "") + str(pattern))
-            if refusal:
-                place = document.at(*steps, at) if isinstance(value, list) else document.at(*steps)
-                text = f'field "{field}": RE2 refuses {str(pattern)[:120]!r}: {refusal}; rewrite it without that'
-                yield Problem(place, text, error=True)
+        refusal = regex_refusal((f"(?{flags})" if flags else "") + str(value))
+        return f"RE2 refuses {str(value)[:120]!r}: {refusal}; rewrite it without that" if refusal else ""
+    if "cidr" in modifiers and "expand" not in modifiers:
+        try:
+            ip_network(str(value))
+        except ValueError as error:
+            return f"no network: {error}; write it as 192.0.2.0/24"
+    return ""
