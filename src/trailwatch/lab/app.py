@@ -23,7 +23,7 @@ from trailwatch.lab.history import EventHistory
 from trailwatch.lab.identities import Caller, Identities, anonymous_caller
 from trailwatch.lab.limits import Limits
 from trailwatch.lab.recorder import Recorder
-from trailwatch.lab.records import record_of
+from trailwatch.lab.records import record_of, secrets_in_batch
 from trailwatch.lab.regions import describe_regions, is_usable
 from trailwatch.lab.sign_in import SignIn, console_login
 from trailwatch.lab.sts import SessionTokens
@@ -165,6 +165,8 @@ class LabApp:
         visible_at = at.timestamp() + self._limits.visibility_delay + self._faults.event_delay()
         for copy in self._sessions.copies(call, caller, record, self._new_id):
             self._recorder.add(copy, visible_at=visible_at)
+        for secret in secrets_in_batch(call, answer, record, self._new_id):
+            self._recorder.add(secret, visible_at=visible_at)
 
     def _look_up(self, call: Call, caller: Caller, request_id: str) -> Answer:
         try:

@@ -5,7 +5,7 @@ Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-ev
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -78,6 +78,23 @@ def record_of(
         "tlsDetails": _TLS | {"clientProvidedHostHeader": f"{_host_label(call)}.amazonaws.com"},
     }
     return record
+
+
+def secrets_in_batch(
+    call: Call, answer: Answer, record: dict[str, Any], new_id: Callable[[], str]
+) -> Iterator[dict[str, Any]]:
+    """The GetSecretValue records that AWS writes besides, one for each secret of a BatchGetSecretValue.
+
+    Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_BatchGetSecretValue.html
+    """
+    if (call.signing_name, call.operation) != ("secretsmanager", "BatchGetSecretValue") or "errorCode" in record:
+        return
+    for secret in parse_answer(call, answer).get("SecretValues", ()):
+        yield record | {
+            "eventName": "GetSecretValue",
+            "eventID": new_id(),
+            "requestParameters": {"secretId": secret["ARN"]},
+        }
 
 
 def parse_answer(call: Call, answer: Answer) -> dict[str, Any]:

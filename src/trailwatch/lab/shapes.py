@@ -49,6 +49,8 @@ _REQUEST_LISTS = {
     "VpcIds": ("vpcSet", "vpcId"),
     "SubnetIds": ("subnetSet", "subnetId"),
     "RegionNames": ("regionSet", "regionName"),
+    "Owners": ("ownersSet", "owner"),
+    "ExecutableUsers": ("executableBySet", "user"),
     "Resources": ("resourcesSet", "resourceId"),
 }
 _REQUEST_NAMES = {
@@ -60,7 +62,10 @@ _REQUEST_NAMES = {
     "Attribute": "attributeType",
     "Description": "description",
 }
-_DESCRIBED = {"CreateSecurityGroup": "groupDescription"}
+_RENAMED = {
+    ("CreateSecurityGroup", "Description"): "groupDescription",
+    ("CreateVolume", "AvailabilityZone"): "zone",
+}
 _LAUNCH = ("ImageId", "MinCount", "MaxCount", "KeyName")
 
 
@@ -136,8 +141,8 @@ def ec2_request(operation: str, parameters: Mapping[str, Any], shape: StructureS
         if name in _REQUEST_LISTS and isinstance(value, list):
             key, inner = _REQUEST_LISTS[name]
             written[key] = {"items": [{inner: item} for item in value]}
-        elif name == "Description" and operation in _DESCRIBED:
-            written[_DESCRIBED[operation]] = value
+        elif (operation, name) in _RENAMED:
+            written[_RENAMED[operation, name]] = value
         elif not _is_secret(name, member):
             key = _REQUEST_NAMES.get(name) or _ec2_key(name, member)
             written[key] = _ec2(value, member, request=True)

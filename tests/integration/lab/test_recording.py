@@ -396,3 +396,39 @@ def test_the_record_has_the_request_id_that_the_caller_saw(client, last_record, 
     seen = getattr(client(service), operation)()["ResponseMetadata"]["RequestId"]
 
     assert last_record(name)["requestID"] == seen
+
+
+def test_a_web_identity_is_the_caller_of_the_call_that_it_does_not_sign(client, lab, last_record):
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {
+                    "Federated": f"arn:aws:iam::{lab.account}:oidc-provider/token.actions.githubusercontent.com"
+                },
+                "Action": "sts:AssumeRoleWithWebIdentity",
+            }
+        ],
+    }
+    arn = client("iam").create_role(RoleName="build", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    client("iam").attach_role_policy(RoleName="build", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    token = "a.token.of-the-provider"
+    key = client("sts").assume_role_with_web_identity(RoleArn=arn, RoleSessionName="run-7", WebIdentityToken=token)
+    client("s3", key["Credentials"]).list_buckets()
+
+    record = last_record("AssumeRoleWithWebIdentity")
+    assert record["userIdentity"]["type"] == "WebIdentityUser"
+    assert record["readOnly"] is True
+    assert token not in json.dumps(record)
+    context = last_record("ListBuckets")["userIdentity"]["sessionContext"]
+    assert context["webIdFederationData"]["federatedProvider"] == "token.actions.githubusercontent.com"
+
+
+def test_reading_secrets_in_a_batch_is_also_recorded_for_each_secret(client, lab):
+    create = client("secretsmanager").create_secret
+    arns = [create(Name=name, SecretString="x")["ARN"] for name in ("prod/a", "prod/b")]
+    client("secretsmanager").batch_get_secret_value(SecretIdList=["prod/a", "prod/b"])
+
+    read = [record for record in lab.recorder.records() if record["eventName"] == "GetSecretValue"]
+    assert [record["requestParameters"]["secretId"] for record in read] == arns

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import gzip
 import random
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from trailwatch.clock import SystemClock
@@ -117,3 +120,39 @@ def test_a_lab_that_is_gone_is_said_so():
 
     with pytest.raises(SourceError, match="is the lab still running"):
         stage.do(administrator, "sts", "get_caller_identity")
+
+
+def test_requests_are_recorded_with_the_keys_of_recorded_ones(told):
+    folder = Path(__file__).parents[4] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the recorded events are not at hand")
+    known = keys_of_requests(folder)
+    _, _, records = told
+    strange = {}
+    compared = set()
+    for record in records:
+        name = record["eventName"]
+        if name in known and "errorCode" not in record:
+            compared.add(name)
+            more = set(record["requestParameters"] or ()) - known[name] - OPTIONAL.get(name, set())
+            strange |= {name: more} if more else {}
+
+    assert strange == {}
+    assert len(compared) > 25
+
+
+# Optional parameters that nobody used in the recorded calls.
+OPTIONAL = {"CreateVolume": {"volumeType"}, "CreateSnapshot": {"description"}}
+
+
+def keys_of_requests(folder: Path) -> dict[str, set[str]]:
+    known: dict[str, set[str]] = {}
+    for path in folder.glob("*/**/*.jsonl.gz"):
+        for line in gzip.decompress(path.read_bytes()).splitlines():
+            try:
+                record = msgspec.json.decode(line)
+            except msgspec.DecodeError:
+                continue
+            if isinstance(record, dict) and isinstance(record.get("requestParameters"), dict):
+                known.setdefault(record.get("eventName", ""), set()).update(record["requestParameters"])
+    return known
