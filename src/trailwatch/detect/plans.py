@@ -151,12 +151,14 @@ class PlanTable:
 
     Args:
         rules: the rules, in the order in which their matches are told.
+        plans_kept: how many plans are remembered before all tables are emptied.
 
     Raises:
         ValueError: a field's value does not fit its operator.
     """
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[Rule], plans_kept: int = PLANS_KEPT) -> None:
+        self._plans_kept = plans_kept
         by_path: dict[str, list[Field]] = {}
         every = [field for rule in rules for field in fields_of(rule.condition)]
         for field in (*_INSIGHT, *every):
@@ -198,6 +200,14 @@ class PlanTable:
         plan = branch.plans.get(key)
         return self._plan(branch, key) if plan is None else plan
 
+    def size(self) -> int:
+        """How many plans are kept now."""
+        return self._plans
+
+    def values(self) -> int:
+        """How many values are kept with their classes now."""
+        return sum(len(classes) for classes in self._classes)
+
     def candidates(self, name: str) -> list[CompiledRule]:
         """The rules that an event of this name could match, in their order."""
         numbers = sorted([*self._by_name.get(name.lower(), ()), *self._any_name])
@@ -228,7 +238,7 @@ class PlanTable:
     def _keep(self, table: dict[tuple[int, ...], Any], key: tuple[int, ...], what: Plan | _Branch) -> None:
         """Remembers a plan, or empties every table together when they are full: plans know classes by number."""
         self._plans += 1
-        if self._plans > PLANS_KEPT or any(len(classes.masks) > CLASSES_KEPT for classes in self._classes):
+        if self._plans > self._plans_kept or any(len(classes.masks) > CLASSES_KEPT for classes in self._classes):
             self._plans = 0
             self._branches.clear()
             for classes in self._classes:
