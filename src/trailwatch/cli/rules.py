@@ -136,16 +136,21 @@ def explain(invocation: Invocation, rule: str, file: Path | None, event_id: str 
     The event comes from a file (a log, a JSON record, or JSON lines; every event in it unless --event-id names one)
     or, with --event-id alone, from the archive of what was polled.
     """
+    from trailwatch.decode.records import to_mapping
     from trailwatch.detect.explain import explain as explained
     from trailwatch.detect.explain import outline
+    from trailwatch.model.secrets import Mask
 
     found = _one(invocation, rule, dirs)
     for raw in _events(invocation, file, event_id):
         explanation = explained(found, raw)
         verdict = "matches" if explanation.matches else "does not match"
-        click.echo(f"{found.info.slug} {verdict} {_plain(_name(raw))}")
+        record = to_mapping(raw)
+        mask = Mask(record)
+        name = f"{record.get('eventName')} {record.get('eventTime')} {record.get('eventID', '')}"
+        click.echo(f"{found.info.slug} {verdict} {_plain(name)}")
         for line in outline(explanation.clauses, 1):
-            click.echo(_plain(line))
+            click.echo(_plain(mask(line)))
 
 
 def _events(invocation: Invocation, file: Path | None, event_id: str | None) -> list[bytes]:
@@ -178,13 +183,6 @@ def _id(raw: bytes) -> Any:
     from trailwatch.decode.records import to_mapping
 
     return to_mapping(raw).get("eventID")
-
-
-def _name(raw: bytes) -> str:
-    from trailwatch.decode.records import to_mapping
-
-    record = to_mapping(raw)
-    return f"{record.get('eventName')} {record.get('eventTime')} {record.get('eventID', '')}"
 
 
 def _load(
@@ -238,6 +236,6 @@ def _tell_problems(ruleset: RuleSet) -> int:
 
 def _plain(text: str) -> str:
     """Without characters that could act on a terminal."""
-    from trailwatch.notify.plain import inert
+    from trailwatch.model.inert import for_terminal
 
-    return inert(text, limit=2000, links=True)
+    return for_terminal(text)

@@ -1,0 +1,140 @@
+import gzip
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from trailwatch.archive import Archive
+from trailwatch.cli.main import main
+from trailwatch.detect.engine import Engine
+from trailwatch.errors import UsageError
+from trailwatch.rules.catalog import load_rules
+from trailwatch.testing import delivery, event
+
+RULE = """title: Users made by hand
+id: 0f7b3b0e-0d2e-4b7a-9a57-6f2a0c0a0077
+logsource: {product: aws, service: cloudtrail}
+detection:
+  selection: {eventName: CreateUser, requestParameters.password|startswith: s3c}
+  failed: {errorCode|exists: true}
+  condition: selection and not failed
+level: critical
+trailwatch:
+  examples:
+  - name: made
+    matches: true
+    event: {eventName: CreateUser, eventTime: '2026-03-02T09:00:00Z', requestParameters: {password: s3cret-word}}
+  - {name: failed, matches: %s, base: made, change: {errorCode: AccessDenied}}
+"""
+
+
+@pytest.fixture
+def trailwatch(tmp_path):
+    config = tmp_path / "trailwatch.toml"
+    config.write_text(f'[store]\npath = "{tmp_path / "state.sqlite3"}"\n[rules]\nshipped = false\n')
+
+    def run(*words, expect=0):
+        result = CliRunner(env={"XDG_CACHE_HOME": str(tmp_path / "cache")}).invoke(
+            main, ["--config", str(config), "rules", *map(str, words)]
+        )
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == expect, result.output
+        return result
+
+    return run
+
+
+@pytest.fixture
+def rule_file(tmp_path):
+    path = tmp_path / "made_by_hand.yml"
+    path.write_text(RULE % "false")
+    return path
+
+
+def test_list_names_every_rule_and_what_did_not_load(trailwatch, rule_file):
+    result = trailwatch("list", "--rules", rule_file)
+    assert "critical      made_by_hand  Users made by hand" in result.stdout
+    (rule_file.parent / "broken.yml").write_text("title: [")
+    broken = trailwatch(
+        "list", "--rules", rule_file, "--rules", rule_file.parent / "broken.yml", "--format", "json", expect=3
+    )
+    assert [row["slug"] for row in json.loads(broken.stdout)] == ["made_by_hand"]
+    assert "broken.yml:2:1: no YAML" in broken.stderr
+
+
+def test_show_prints_the_condition_in_words(trailwatch, rule_file):
+    shown = trailwatch("show", "made_by_hand", "--rules", rule_file).stdout
+    for words in (
+        "critical",
+        "eventName is CreateUser",
+        "requestParameters.password starts with s3c",
+        "not: errorCode is there",
+    ):
+        assert words in shown
+
+
+def test_test_runs_the_examples_and_fails_with_them(trailwatch, rule_file):
+    passed = trailwatch("test", "--rules", rule_file, "-v").stdout
+    assert "passed made_by_hand: made" in passed
+    assert "2 examples of 1 rules, 0 failed" in passed
+    rule_file.write_text(RULE % "true")
+    failed = trailwatch("test", "made_by_hand", "--rules", rule_file, expect=1).stdout
+    assert "FAILED made_by_hand: failed: expected match, got no match" in failed
+
+
+def test_explain_says_clause_by_clause_with_secrets_masked_and_controls_escaped(trailwatch, rule_file, tmp_path):
+    records = [
+        event("CreateUser", eventID="one", requestParameters={"password": "s3cret-word"}),
+        event("CreateUser", eventID="two", requestParameters={"password": "s3cret-word"}, errorCode="No\x1b[2J"),
+    ]
+    log = tmp_path / "log.json.gz"
+    log.write_bytes(gzip.compress(json.dumps({"Records": records}).encode()))
+    told = trailwatch("explain", "made_by_hand", "--rules", rule_file, "--event", log).stdout
+    assert "made_by_hand matches CreateUser 2026-03-02T09:00:00Z one" in told
+    assert "made_by_hand does not match CreateUser 2026-03-02T09:00:00Z two" in told
+    assert "+ eventName is CreateUser   [CreateUser]" in told
+    assert "+ errorCode is there   [No\\x1b[2J]" in told
+    assert "s3cret-word" not in told
+    one = trailwatch("explain", "made_by_hand", "--rules", rule_file, "--event", log, "--event-id", "two").stdout
+    assert "does not match" in one
+    assert " one" not in one
+
+
+def test_explain_finds_an_event_in_the_archive(trailwatch, rule_file, tmp_path):
+    record = event("CreateUser", eventID="kept")
+    archive = Archive(tmp_path / "archive")
+    archive.append("111122223333", "us-east-1", [(1772442000, json.dumps(record).encode())])
+    assert (
+        "does not match" in trailwatch("explain", "made_by_hand", "--rules", rule_file, "--event-id", "kept").stdout
+    )
+    with pytest.raises(UsageError, match="no event 'lost' in the archive"):
+        trailwatch("explain", "made_by_hand", "--rules", rule_file, "--event-id", "lost")
+
+
+def test_explain_asks_for_an_event(trailwatch, rule_file):
+    with pytest.raises(UsageError, match="name the event"):
+        trailwatch("explain", "made_by_hand", "--rules", rule_file)
+
+
+def test_help_names_the_commands_that_live_elsewhere(trailwatch):
+    shown = trailwatch("--help").stdout
+    for name in ("list", "show", "test", "explain", "convert", "lint"):
+        assert f"  {name} " in shown
+
+
+def test_every_example_of_every_shipped_rule_says_the_same_in_one_engine_of_all_rules():
+    ruleset = load_rules()
+    rules = [rule for rule in ruleset.rules if rule.examples]
+    assert rules
+    cases = [(rule, example) for rule in rules for example in rule.examples]
+    records = [example.record | {"eventID": f"example-{at}"} for at, (_, example) in enumerate(cases)]
+    found = Engine(ruleset).evaluate(delivery(records))
+    assert not found.rejects
+    matched = {(match.position, match.rule.id) for match in found.matches}
+    wrong = [
+        (rule.info.slug, example.name)
+        for at, (rule, example) in enumerate(cases)
+        if ((at, rule.info.id) in matched) != example.matches
+    ]
+    assert wrong == []
