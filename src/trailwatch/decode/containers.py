@@ -21,7 +21,9 @@ from trailwatch.model.match import Reject
 
 _LEFT_OUT_FOLDERS = (("/CloudTrail-Digest/", "digest file"), ("/CloudTrail-Insight/", "insight file"))
 _SHREDDED_BYTES = 1 << 20
-_SEPARATORS_A_NAME = 2500
+_SEPARATORS = (b",", b"\n", b"\r", b"[", b"{", b'"', b"\\")
+_SEPARATORS_A_NAME = 256 << 10
+"""AWS cuts events at 256 KiB, so no caller can fill a trail's file with more of one character for each event."""
 
 
 def split(body: bytes, origin: str, limit_bytes: int = LIMIT_BYTES) -> Split:
@@ -49,8 +51,7 @@ def split(body: bytes, origin: str, limit_bytes: int = LIMIT_BYTES) -> Split:
     elif not text:
         taken.left_out["empty file"] += 1
     elif _is_shredded(text):
-        what = "millions of pieces and hardly an event name; no log, and too large to judge piece by piece"
-        taken.rejects.append(Reject(origin, -1, f"{origin}: {what}", text[:REJECT_KEPT_BYTES]))
+        taken.shredded(text)
     elif not (is_utf8(text) and taken.whole(text)):
         text, taken.mended = mend(text)
         if not (taken.mended and taken.whole(text)):
@@ -63,7 +64,7 @@ def _is_shredded(text: bytes) -> bool:
     if len(text) < _SHREDDED_BYTES:
         return False
     most = _SEPARATORS_A_NAME * (text.count(b"eventName") + 2)
-    return most < len(text) and max(text.count(b","), text.count(b"\n"), text.count(b"\r")) > most
+    return most < len(text) and any(text.count(mark) > most for mark in _SEPARATORS)
 
 
 def _utf8(body: bytes) -> bytes:

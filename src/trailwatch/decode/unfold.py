@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -65,6 +65,9 @@ _LOG_LINE = re.compile(rb"[0-9][0-9T:.,Z+/-]{8,40}\s+(?=\{)")
 _BETWEEN = re.compile(rb'(?<=\})\s*(?=\{\s*"Records"\s*:\s*\[)')
 _LINE = re.compile(rb"[^\r\n]+")
 _LINE_END = re.compile(rb"[\r\n]")
+_MANY = 10_000
+_LEAST_BYTES = 48
+"""Less than the name and the time of an event take."""
 _MAX_UNFOLD = 4
 _JSON_STARTS = (b"{", b"[")
 
@@ -91,7 +94,7 @@ class Taken:
             if text[:1] != b"{":
                 self.items(_LIST.decode(text), text)
             elif isinstance((document := _DOCUMENT.decode(text)).records, list):
-                self.add_records(document.records, len(text))
+                self.add_records(document.records, text)
             elif document.digest_object is not _UNSET and document.digest_files is not _UNSET:
                 self.left_out["digest file"] += 1
             else:
@@ -109,28 +112,31 @@ class Taken:
                 lists = [d.records for d in documents if isinstance(d.records, list)]
                 if len(lists) < len(documents):
                     return False
-                self.add_records([record for records in lists for record in records], len(text))
+                self.add_records([record for records in lists for record in records], text)
         except _BROKEN:
             return False
         return True
 
     def items(self, items: list[Raw], text: bytes) -> None:
         """Takes elements of an array, or lines, which may be envelopes."""
-        if any(name in text for name in _ENVELOPES):
+        if not _are_shreds(len(items), len(text)) and any(name in text for name in _ENVELOPES):
             for item in items:
                 self.unfold(item)
         else:
-            self.add_records(items, len(text))
+            self.add_records(items, text)
 
-    def add_records(self, records: list[Raw], total_bytes: int) -> None:
+    def add_records(self, records: list[Raw], text: bytes) -> None:
         """Records that need no unfolding; the fast way when none can be too long."""
-        if total_bytes <= LIMIT_RECORD_BYTES and not self.next:
+        total_bytes = len(text)
+        if _are_shreds(len(records), total_bytes):
+            self.shredded(text)
+        elif total_bytes <= LIMIT_RECORD_BYTES and not self.next:
             self.records = records
             self.positions = list(range(len(records))) if self.rejects else []
             self.next = len(records)
-            return
-        for record in records:
-            self.add_record(record)
+        else:
+            for record in records:
+                self.add_record(record)
 
     def add_record(self, record: Raw) -> None:
         size = memoryview(record).nbytes
@@ -140,6 +146,12 @@ class Taken:
         self.records.append(record)
         self.positions.append(self.next)
         self.next += 1
+
+    def shredded(self, text: bytes) -> None:
+        """Makes the whole body one reject: judging its pieces would cost memory out of all proportion."""
+        self.records, self.positions, self.rejects, self.next = [], [], [], 0
+        what = "far more pieces than event names or room for them; no log, and too large to judge piece by piece"
+        self.rejects.append(Reject(self.origin, -1, f"{self.origin}: {what}", text[:REJECT_KEPT_BYTES]))
 
     def reject(self, body: bytes | Raw, what: str) -> None:
         kept = bytes(memoryview(body)[:REJECT_KEPT_BYTES])
@@ -217,20 +229,26 @@ class Taken:
         """Reads a body that no strict reader takes, piece by piece."""
         if not text:
             return
+        for piece in self._pieces(text):
+            self._piece(piece)
+            if _are_shreds(self.next, len(text)):
+                self.shredded(text)
+                return
+        if not (self.records or self.rejects or self.left_out):
+            self.rejects.append(Reject(self.origin, -1, f"{self.origin}: no record in it", text[:REJECT_KEPT_BYTES]))
+
+    def _pieces(self, text: bytes) -> Iterator[Piece]:
         alone = text[:1] in _JSON_STARTS and _LINE_END.search(text) is None
         if not alone and _mostly_lines(text):
             for line in _LINE.finditer(text):
                 if stripped := line.group().strip():
                     prefix = _LOG_LINE.match(stripped)
-                    self._piece(Piece(stripped[prefix.end() :] if prefix else stripped, whole=True))
+                    yield Piece(stripped[prefix.end() :] if prefix else stripped, whole=True)
         elif text[:1] not in _JSON_STARTS:
             what = f"neither JSON nor lines of it, it begins with {text[:40]!r}"
             self.rejects.append(Reject(self.origin, -1, f"{self.origin}: {what}", text[:REJECT_KEPT_BYTES]))
         else:
-            for piece in pieces(text):
-                self._piece(piece)
-        if not (self.records or self.rejects or self.left_out):
-            self.rejects.append(Reject(self.origin, -1, f"{self.origin}: no record in it", text[:REJECT_KEPT_BYTES]))
+            yield from pieces(text)
 
     def _piece(self, piece: Piece) -> None:
         try:
@@ -262,6 +280,11 @@ def _is_json(body: bytes) -> bool:
 
 def _why(error: Exception) -> str:
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def _are_shreds(count: int, total_bytes: int) -> bool:
+    """Whether so many pieces are so short that no records can be among them but a few."""
+    return count > _MANY and total_bytes < _LEAST_BYTES * count
 
 
 def _mostly_lines(text: bytes) -> bool:

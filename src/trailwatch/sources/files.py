@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 from trailwatch.decode.containers import split
 from trailwatch.decode.inflate import LIMIT_BYTES
 from trailwatch.decode.unfold import Split
-from trailwatch.errors import SourceError
+from trailwatch.errors import UsageError
 from trailwatch.model.match import Reject
 from trailwatch.ports import Delivery
 
@@ -27,14 +27,18 @@ class LogFile(NamedTuple):
     path: str
     size: int
     left_out: str = ""
-    """Why it is not read; empty when it is."""
+    """Why it is passed over; empty when it is not."""
+    problem: str = ""
+    """Why it cannot be read; empty when nothing is known against it."""
 
 
 def find_files(paths: Iterable[str]) -> list[LogFile]:
     """Every file at the paths, folders walked, ordered by path; each file once, however often it is reached.
 
+    A folder that cannot be listed is an entry with a problem.
+
     Raises:
-        SourceError: a path does not exist, or a folder cannot be listed.
+        UsageError: a path does not exist.
     """
     seen: set[tuple[int, int]] = set()
     found: dict[str, LogFile] = {}
@@ -48,11 +52,12 @@ def read_file(file: LogFile, stdin: BinaryIO | None = None, limit_bytes: int = L
     """The file's records; a file that cannot be read is one reject."""
     if file.left_out:
         return Delivery(file.path, (), (), left_out=((file.left_out, 1),))
+    if file.problem:
+        return _unreadable(file.path, file.problem)
     try:
         body = _content(file.path, stdin, limit_bytes)
     except OSError as error:
-        reason = f"{file.path}: cannot be read: {error.strerror or error}; check its rights"
-        return Delivery(file.path, (), (), rejects=(Reject(file.path, -1, reason, b""),))
+        return _unreadable(file.path, str(error.strerror or error))
     return delivery_of(split(body, file.path, limit_bytes), file.path)
 
 
@@ -62,7 +67,7 @@ def deliveries(
     """One delivery for each file at the paths, ordered by path.
 
     Raises:
-        SourceError: a path does not exist, or a folder cannot be listed.
+        UsageError: a path does not exist.
     """
     for file in find_files(paths):
         yield read_file(file, stdin, limit_bytes)
@@ -76,6 +81,12 @@ def delivery_of(parts: Split, origin: str) -> Delivery:
         rejects=parts.rejects,
         left_out=tuple(sorted(parts.left_out.items())),
         mended=parts.mended,
+    )
+
+
+def _unreadable(path: str, why: str) -> Delivery:
+    return Delivery(
+        path, (), (), rejects=(Reject(path, -1, f"{path}: cannot be read: {why}; check its rights", b""),)
     )
 
 
@@ -100,7 +111,7 @@ def _at(path: str, seen: set[tuple[int, int]]) -> Iterator[LogFile]:
     try:
         status = os.stat(path)  # noqa: PTH116 a path is kept as it was written
     except OSError as error:
-        raise SourceError(path, f"cannot be read: {error.strerror}", "check the path", kind="invalid") from error
+        raise UsageError(path, f"cannot be read: {error.strerror}", "check the path") from error
     if stat.S_ISDIR(status.st_mode):
         yield from _in_folder(path, seen)
     else:
@@ -120,7 +131,8 @@ def _in_folder(folder: str, seen: set[tuple[int, int]]) -> Iterator[LogFile]:
             with os.scandir(current) as listing:
                 entries: Sequence[os.DirEntry[str]] = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:
-            raise SourceError(current, f"cannot be listed: {error.strerror}", "check its rights") from error
+            yield LogFile(current, 0, problem=str(error.strerror))
+            continue
         for entry in entries:
             if entry.is_dir():
                 pending.append(entry.path)

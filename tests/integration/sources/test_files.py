@@ -1,10 +1,11 @@
 import gzip
 import io
 import json
+import os
 
 import pytest
 
-from trailwatch.errors import SourceError
+from trailwatch.errors import UsageError
 from trailwatch.sources.files import deliveries, find_files
 
 BODY = json.dumps({"Records": [{"eventName": "X"}]})
@@ -85,8 +86,19 @@ def test_a_file_that_cannot_be_read_is_a_reject(tmp_path):
 
 
 def test_a_path_that_does_not_exist_is_an_error():
-    with pytest.raises(SourceError, match="/does/not/exist: cannot be read"):
+    with pytest.raises(UsageError, match="/does/not/exist: cannot be read"):
         find_files(["/does/not/exist"])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may list every folder")
+def test_a_folder_that_cannot_be_listed_is_a_reject_and_the_others_are_read(tmp_path):
+    (tmp_path / "closed").mkdir(mode=0)
+    (tmp_path / "a.json").write_text(BODY)
+
+    readable, closed = deliveries([str(tmp_path)])
+
+    assert len(readable.records) == 1
+    assert "closed: cannot be read: Permission denied" in closed.rejects[0].reason
 
 
 def test_a_file_larger_than_the_limit_is_a_reject(tmp_path):
