@@ -46,6 +46,14 @@ class Refusal(Exception):  # noqa: N818 it is an answer of AWS, not an error of 
         self.status = status
 
 
+class NotSimulated(Refusal):
+    """The lab cannot do what AWS could; no client retries it, and no trail records it."""
+
+    def __init__(self, what: str, why: str = "") -> None:
+        reason = f" ({why})" if why else ""
+        super().__init__("NotSimulated", f"the lab does not simulate {what}{reason}", HTTPStatus.NOT_IMPLEMENTED)
+
+
 def json_answer(members: dict[str, Any], request_id: str) -> Answer:
     """A JSON success."""
     return Answer(

@@ -10,12 +10,14 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
+from moto.backends import list_of_moto_modules
 from moto.server import DomainDispatcherApplication, create_backend_app
 
 from trailwatch.lab import names
-from trailwatch.lab.answers import Answer, Refusal, json_answer, refusal_answer
+from trailwatch.lab.answers import Answer, NotSimulated, Refusal, json_answer, refusal_answer
 from trailwatch.lab.authoriser import Authoriser
 from trailwatch.lab.call import Call, Environ, read_body, read_call
 from trailwatch.lab.faults import Faults
@@ -47,6 +49,16 @@ class Seen:
     """HTTP status; 0 when the connection was cut."""
 
 
+class _Moto(DomainDispatcherApplication):  # type: ignore[misc]  # moto's classes are Any here
+    """moto, which would otherwise search 700 patterns in every call, and print to stdout where none fits."""
+
+    @cache  # noqa: B019 a lab lives as long as its moto
+    def get_backend_for_host(self, host: str | None) -> Any:
+        if host in {None, "moto_api"} or host in list_of_moto_modules():
+            return host
+        return next((name for name, url in self.backend_url_patterns if url.match(f"http://{host}")), None)
+
+
 class LabApp:
     """The whole lab as a WSGI application."""
 
@@ -72,7 +84,7 @@ class LabApp:
         self._chance = chance
         self._authoriser = Authoriser()
         self._sessions = SessionTokens(identities, clock)
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._moto = _Moto(create_backend_app)
         self._moto_lock = threading.RLock()
         self.seen: deque[Seen] = deque(maxlen=_SEEN_CALLS)
         self._own: dict[tuple[str, str], Callable[[Call, Caller, str], Answer]] = {
@@ -88,9 +100,15 @@ class LabApp:
             answer = self._console_login(environ, body)
         else:
             call = read_call(environ, body)
-            answer = self._ask_moto(environ) if call is None else self._carry_out(call, environ)
+            answer = self._unsigned(environ) if call is None else self._carry_out(call, environ)
         start_response(answer.status_line(), list(answer.headers))
         return [answer.body]
+
+    def _unsigned(self, environ: Environ) -> Answer:
+        try:
+            return self._ask_moto(environ, environ.get("PATH_INFO", ""))
+        except NotSimulated as refusal:
+            return Answer(refusal.status, refusal.message.encode(), (("Content-Type", "text/plain"),))
 
     def _carry_out(self, call: Call, environ: Environ) -> Answer:
         request_id = self._new_id()
@@ -103,10 +121,12 @@ class LabApp:
                 self._authoriser.authorise(call, caller, self._identities.session(call.key_id), self._clock.now())
                 answer = self._answer(call, caller, environ, request_id)
                 request_id = answer.request_id() or request_id
+            except NotSimulated:
+                raise
             except Refusal as refusal:
                 answer = self._refused(call, refusal, request_id)
             status = answer.status
-        except Refusal as refusal:  # the key is nobody's, so no trail has the call
+        except Refusal as refusal:  # the key is nobody's or the lab gave up: no trail has the call
             answer = self._refused(call, refusal, request_id)
             status = answer.status
             return answer
@@ -130,25 +150,26 @@ class LabApp:
         if own is not None:
             return own(call, caller, request_id)
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = caller.account
+        what = f"{call.signing_name}:{call.operation}"
         with self._moto_lock:
-            answer = self._ask_moto(environ)
+            answer = self._ask_moto(environ, what)
+            if answer.status >= _ERROR and answer.body[:15].lower().startswith(b"<!doctype html"):
+                raise NotSimulated(what)
             if answer.status < _ERROR:
                 answer = self._sessions.after(call, caller, answer)
         return answer
 
-    def _ask_moto(self, environ: Environ) -> Answer:
+    def _ask_moto(self, environ: Environ, what: str) -> Answer:
         begun: dict[str, Any] = {}
 
         def begin(status: str, headers: list[tuple[str, str]], _exc_info: object = None) -> Callable[[bytes], object]:
             begun["status"], begun["headers"] = int(status.split(maxsplit=1)[0]), headers
             return lambda _data: None
 
-        chunks = self._moto(environ, begin)
         try:
-            body = b"".join(chunks)
-        finally:
-            if hasattr(chunks, "close"):
-                chunks.close()
+            body = b"".join(self._moto(environ, begin))
+        except Exception as error:  # moto raises whatever it likes for what it cannot do
+            raise NotSimulated(what, str(error)) from error
         kept = tuple((name, value) for name, value in begun["headers"] if name.lower() != "content-length")
         if environ.get("REQUEST_METHOD") == "HEAD":
             kept = tuple(begun["headers"])

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
@@ -137,3 +138,35 @@ def test_managed_policies_can_be_attached(client):
 
     attached = iam.list_attached_user_policies(UserName="alice")["AttachedPolicies"]
     assert [policy["PolicyName"] for policy in attached] == ["AdministratorAccess"]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters"),
+    [
+        ("cloudtrail", "list_public_keys", {}),
+        ("iam", "list_service_specific_credentials", {}),
+        ("guardduty", "list_findings", {"DetectorId": "x"}),
+        ("accessanalyzer", "list_analyzers", {}),
+    ],
+)
+def test_what_the_lab_cannot_do_is_said_at_once_and_not_recorded(client, lab, capfd, service, operation, parameters):
+    with pytest.raises(ClientError, match="the lab does not simulate") as caught:
+        getattr(client(service, retries={"total_max_attempts": 5}), operation)(**parameters)
+
+    assert caught.value.response["Error"]["Code"] == "NotSimulated"
+    assert lab.recorder.records() == []
+    assert len(lab.calls) == 1
+    assert capfd.readouterr() == ("", "")
+
+
+def test_many_clients_at_once_lose_nothing(client, lab):
+    users = [client("iam") for _ in range(4)]
+    trails = [client("cloudtrail") for _ in range(4)]
+    with ThreadPoolExecutor(8) as pool:
+        made = [pool.submit(users[n % 4].create_user, UserName=f"user-{n}") for n in range(40)]
+        asked = [pool.submit(trails[n % 4].lookup_events) for n in range(40)]
+        assert all(one.result() for one in made + asked)
+
+    names = [record["eventName"] for record in lab.recorder.records()]
+    assert (names.count("CreateUser"), names.count("LookupEvents")) == (40, 40)
+    assert len({record["eventID"] for record in lab.recorder.records()}) == 80
