@@ -1,4 +1,4 @@
-"""`trailwatch rejects`: what could not be read, and which rules raised."""
+"""`trailwatch rejects`: what could not be read, and why."""
 
 from __future__ import annotations
 
