@@ -105,6 +105,30 @@ def test_scenarios_refuse_what_is_not_on_this_machine(endpoint):
     assert open_stage(environment, clock=SystemClock(), chance=random.Random(0), real=True)
 
 
+def test_nobody_signs_in_to_a_real_console():
+    environment = {
+        "AWS_ENDPOINT_URL": "https://aws.example.com",
+        "AWS_ACCESS_KEY_ID": "AKIA",
+        "AWS_SECRET_ACCESS_KEY": "x",
+    }
+    stage, administrator = open_stage(environment, clock=SystemClock(), chance=random.Random(0), real=True)
+    stage.sign_in(administrator, "alice", mfa=False)
+
+    assert [step.outcome for step in stage.script] == ["left out"]
+
+
+def test_a_proxy_in_the_environment_is_not_asked_for_loopback(monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    with Lab() as lab:
+        stage, administrator = open_stage(lab.environment(), clock=SystemClock(), chance=random.Random(0))
+        stage.do(administrator, "sts", "get_caller_identity")
+        stage.sign_in(administrator, "root", mfa=True)
+        stage.close()
+
+    assert [step.outcome for step in stage.script] == ["ok", "ok"]
+
+
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:4000", "http://localhost:4000", "http://[::1]:4000"])
 def test_addresses_of_this_machine_are_known(endpoint):
     assert is_loopback(endpoint)
