@@ -43,8 +43,9 @@ def _expression(predicate: Predicate, *, top: bool = False) -> str:
     if isinstance(predicate, Not):
         raise ValueError("a negation that is no != on one field")  # noqa: TRY004 not about types
     if isinstance(predicate, And):
-        text = " && ".join(_conjuncts(predicate.items))
-        return text if top else f"({text})"
+        conjuncts = list(_conjuncts(predicate.items))
+        text = " && ".join(conjuncts)
+        return text if top or len(conjuncts) == 1 else f"({text})"
     alternatives = list(_alternatives(predicate))
     text = " || ".join(alternatives)
     return text if top or len(alternatives) == 1 else f"({text})"
