@@ -17,6 +17,8 @@ from msgspec import UNSET
 from trailwatch.detect.compile import Node, Test, compile_tree, guarded, reduce, slots_of
 from trailwatch.detect.derived import is_aws_service
 from trailwatch.detect.leaf import REFERENCES, ValueTest, value_test
+from trailwatch.detect.reason import Teller, teller
+from trailwatch.detect.record import Record, getter
 from trailwatch.detect.schema import FREE_FIELDS, PLAIN_FIELDS, build, values_at
 from trailwatch.rules.predicate import And, Const, Field, Not, Op, Or, Predicate, fields_of
 from trailwatch.rules.rule import Rule
@@ -41,10 +43,18 @@ _CONCLUDED: dict[str, tuple[str, Callable[[str], bool]]] = {
 
 
 class CompiledRule(NamedTuple):
-    """A rule with its condition's compiled tree."""
+    """A rule with what was made of it once."""
 
     rule: Rule
     tree: Node
+    tell: Teller
+    """Writes the reason of a match."""
+    dedup: tuple[Callable[[Record], list[Any]], ...]
+    """The values at each path of its dedup."""
+
+
+def _compiled(rule: Rule, tree: Node) -> CompiledRule:
+    return CompiledRule(rule, tree, teller(tree), tuple(getter(path) for path in rule.info.dedup.by))
 
 
 class Plan(NamedTuple):
@@ -170,7 +180,7 @@ class PlanTable:
         places = {
             field: (slot, bit) for slot, path in enumerate(self._paths) for bit, field in enumerate(by_path[path])
         }
-        self.compiled = [CompiledRule(rule, compile_tree(rule.condition, places.get)) for rule in rules]
+        self.compiled = [_compiled(rule, compile_tree(rule.condition, places.get)) for rule in rules]
         self._classes = tuple(Classes(by_path[path]) for path in self._paths)
         self._insight = [places[field] for field in _INSIGHT]
         self._by_name: dict[str, list[int]] = {}

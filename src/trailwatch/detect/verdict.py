@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from trailwatch.detect.derived import ScriptEvent, derive
+from trailwatch.detect.derived import ScriptEvent
 from trailwatch.detect.leaf import text_of
 from trailwatch.detect.plans import CompiledRule
 from trailwatch.detect.reason import reason
-from trailwatch.detect.record import DERIVED, Record
+from trailwatch.detect.record import Record
 from trailwatch.model.event import Event
 from trailwatch.model.identity import alert_id, synthetic_event_id
 from trailwatch.model.match import Match, RuleFailure
@@ -84,7 +84,7 @@ def _match(compiled: CompiledRule, record: Record, event: Event, said: Said) -> 
     time = int(event.time.timestamp())
     principal = event.principal
     dedup = info.dedup
-    values = [said.dedup] if said.dedup is not None else [_dedup_text(record, event, path) for path in dedup.by]
+    values = [said.dedup] if said.dedup is not None else [_joined(values_at(record)) for values_at in compiled.dedup]
     raw = bytes(record.raw)
     return Match(
         rule=msgspec.structs.replace(info, severity=said.severity) if said.severity else info,
@@ -100,7 +100,7 @@ def _match(compiled: CompiledRule, record: Record, event: Event, said: Said) -> 
         source_ip=event.source_ip,
         user_agent=event.user_agent,
         error_code=event.error_code,
-        reason=reason(compiled.tree, record),
+        reason=reason(compiled.tell, record),
         origin=event.origin,
         position=event.position,
         record=raw,
@@ -109,6 +109,5 @@ def _match(compiled: CompiledRule, record: Record, event: Event, said: Said) -> 
     )
 
 
-def _dedup_text(record: Record, event: Event, path: str) -> str:
-    values = derive(path, record) if path.startswith(DERIVED) else event.paths(path)
-    return "\n".join(text_of(value) for value in values)
+def _joined(values: list[Any]) -> str:
+    return "\n".join(map(text_of, values))

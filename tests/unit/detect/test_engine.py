@@ -35,7 +35,7 @@ def test_a_match_carries_what_a_person_needs():
     assert (match.event_id, match.account, match.region) == (record["eventID"], "111122223333", "us-east-1")
     assert (match.principal, match.actor) == ("arn:aws:iam::111122223333:user/dora", "user dora in 111122223333")
     assert match.alert_id == alert_id("r", ["arn:aws:iam::111122223333:user/dora", "main"], match.time, 3600)
-    assert match.reason == "eventName = DeleteTrail; errorCode = absent"
+    assert match.reason == "eventName = DeleteTrail; errorCode is absent"
     assert json.loads(match.record) == record
     assert (match.origin, match.position) == ("here", 0)
 

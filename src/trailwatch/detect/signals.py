@@ -1,0 +1,191 @@
+"""What stage 1 hands to stage 2: from an event that a rule said yes to, the signals that stateful rules want.
+
+A path that leads to several values gives a signal for each of them, so that a call about three machines meets what
+one of the three does later. An event that lacks a value gives none; that is counted.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from trailwatch.detect.leaf import text_of
+from trailwatch.detect.record import Record, getter
+from trailwatch.model.event import Event
+from trailwatch.model.identity import shortened, synthetic_event_id
+from trailwatch.model.principal import Principal, principal_of
+from trailwatch.model.signal import ACTOR, Brief, Signal
+from trailwatch.rules.rule import Correlation, RuleSet
+
+KEYS_OF_ONE_EVENT = 64
+"""So many combinations of values of one event at most go to one stateful rule."""
+PRINCIPALS_KEPT = 4096
+
+Getter = Callable[[Record], list[Any]]
+
+
+class Want(NamedTuple):
+    """What one stateful rule wants of the events of one rule."""
+
+    rule_id: str
+    key: tuple[Getter | None, ...]
+    """What finds the values of each group-by field; None stands for the principal."""
+    value: tuple[Getter, ...]
+    """What finds the value that is counted or summed; empty where none is."""
+
+
+def wants_of(rules: RuleSet) -> dict[str, list[Want]]:
+    """For each rule over single events by id, what stateful rules want of it.
+
+    A rule with a memory wants the values of its fields as the key, and itself as the one who eats them.
+    """
+    events = {rule.info.id for rule in (*rules.rules, *rules.first_seen)}
+    wants: dict[str, list[Want]] = {}
+    for correlation in rules.correlations:
+        for name in dict.fromkeys(correlation.rules):
+            if name in events:
+                wants.setdefault(name, []).append(_want(correlation, name))
+    for rule in rules.first_seen:
+        if rule.first_seen is not None:
+            key = tuple(map(_getter, rule.first_seen.fields))
+            wants.setdefault(rule.info.id, []).append(Want(rule.info.id, key, ()))
+    return wants
+
+
+def paths_of(correlation: Correlation, rule_id: str) -> tuple[str, ...]:
+    """The group-by fields as this rule's events name them."""
+    return tuple(correlation.aliases.get(name, {}).get(rule_id, name) for name in correlation.group_by)
+
+
+class SignalMaker:
+    """Makes signals of events.
+
+    Args:
+        wants: from `wants_of`.
+    """
+
+    def __init__(self, wants: Mapping[str, Sequence[Want]]) -> None:
+        self._wants = wants
+        self._principals: dict[tuple[bytes, str], Principal] = {}
+
+    def signals(self, rule_ids: Iterable[str], record: Record) -> tuple[list[Signal], int]:
+        """The signals of one event, and how many stateful rules found no value for their key in it.
+
+        Args:
+            rule_ids: the rules that said yes to it.
+            record: the event's record.
+        """
+        brief: Brief | None = None
+        signals: list[Signal] = []
+        unkeyed = 0
+        for base in rule_ids:
+            for want in self._wants.get(base, ()):
+                if brief is None:
+                    brief = self.brief(record)
+                found = list(itertools.islice(_combinations(want, record, brief), KEYS_OF_ONE_EVENT))
+                unkeyed += not found
+                signals += [
+                    Signal(want.rule_id, base, key, brief.time, brief, value) for key, value in dict.fromkeys(found)
+                ]
+        return signals, unkeyed
+
+    def brief(self, record: Record) -> Brief:
+        """What a person needs to know of the event, without decoding all of it where that can be avoided."""
+        try:
+            head = _HEAD.decode(record.raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return _brief_of(Event(record.full), bytes(record.raw))
+        if not (head.eventName and head.eventID):
+            return _brief_of(Event(record.full), bytes(record.raw))
+        principal = self._principal(bytes(head.userIdentity), head.recipientAccountId or "")
+        time = head.eventTime
+        return Brief(
+            event_id=head.eventID,
+            time=int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()),
+            account=head.recipientAccountId or principal.account,
+            region=head.awsRegion or "",
+            event_source=head.eventSource or "",
+            event_name=head.eventName,
+            principal=principal.key,
+            who=str(principal),
+            access_key=principal.access_key,
+            source_ip=head.sourceIPAddress or "",
+            user_agent=head.userAgent or "",
+            error_code=head.errorCode or "",
+        )
+
+    def _principal(self, identity: bytes, account: str) -> Principal:
+        known = self._principals.get((identity, account))
+        if known is None:
+            known = principal_of({"userIdentity": _ANY.decode(identity), "recipientAccountId": account})
+            if len(self._principals) >= PRINCIPALS_KEPT:
+                self._principals.clear()
+            self._principals[identity, account] = known
+        return known
+
+
+class _Head(msgspec.Struct, frozen=True, gc=False):
+    """The plain fields of a record that a brief is made of, by their names in the record."""
+
+    eventName: str  # noqa: N815 the record's own name
+    eventID: str  # noqa: N815 the record's own name
+    eventTime: datetime  # noqa: N815 the record's own name
+    recipientAccountId: str | None = None  # noqa: N815 the record's own name
+    awsRegion: str | None = None  # noqa: N815 the record's own name
+    eventSource: str | None = None  # noqa: N815 the record's own name
+    sourceIPAddress: str | None = None  # noqa: N815 the record's own name
+    userAgent: str | None = None  # noqa: N815 the record's own name
+    errorCode: str | None = None  # noqa: N815 the record's own name
+    userIdentity: msgspec.Raw = msgspec.Raw(b"null")  # noqa: N815 the record's own name
+
+
+_HEAD = msgspec.json.Decoder(_Head)
+_ANY = msgspec.json.Decoder()
+
+
+def _brief_of(event: Event, raw: bytes) -> Brief:
+    principal = event.principal
+    return Brief(
+        event_id=event.event_id or synthetic_event_id(raw),
+        time=int(event.time.timestamp()),
+        account=event.account,
+        region=event.region,
+        event_source=event.source,
+        event_name=event.name,
+        principal=principal.key,
+        who=str(principal),
+        access_key=principal.access_key,
+        source_ip=event.source_ip,
+        user_agent=event.user_agent,
+        error_code=event.error_code,
+    )
+
+
+def _want(correlation: Correlation, rule_id: str) -> Want:
+    counted = correlation.limit.fields if correlation.limit is not None else ()
+    key = tuple(None if path == ACTOR else _getter(path) for path in paths_of(correlation, rule_id))
+    return Want(correlation.info.id, key, tuple(map(_getter, counted)))
+
+
+def _getter(path: str) -> Getter:
+    return getter(path)
+
+
+def _combinations(want: Want, record: Record, brief: Brief) -> Iterator[tuple[tuple[str, ...], str]]:
+    keys = [[brief.principal] if get is None else _texts(get(record)) for get in want.key]
+    if not want.value:
+        for key in itertools.product(*keys):
+            yield key, ""
+        return
+    values = [_texts(get(record)) for get in want.value]
+    for key in itertools.product(*keys):
+        for counted in itertools.product(*values):
+            yield key, "\n".join(counted)
+
+
+def _texts(values: Collection[Any]) -> list[str]:
+    return [shortened(text_of(value)) for value in values]
