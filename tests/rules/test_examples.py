@@ -12,6 +12,7 @@ import pytest
 
 from trailwatch.detect.derived import ScriptEvent
 from trailwatch.detect.engine import Engine
+from trailwatch.model.fieldpath import find_values
 from trailwatch.model.severity import Severity
 from trailwatch.ports import Delivery
 from trailwatch.rules.catalog import load_rules
@@ -22,6 +23,17 @@ from .. import oracle  # noqa: TID252 test folders are no packages that could be
 
 SHIPPED = load_rules()
 RULES = (*SHIPPED.rules, *SHIPPED.first_seen)
+LOUD_FOR_ANYBODY = {
+    "aws_quarantined_key",  # AWS itself attaches its quarantine policy
+    "shared_snapshot_used",  # AWS reports what another account did
+    "s3_batch_job_created",  # the record is an event of the service
+    "organization_leave",  # nobody should ever do it
+    "primary_email_update",  # nobody should ever do it
+    "root_password_recovery",  # the caller has not signed in
+    "tool_secret_scanner",  # told by the user agent alone
+    "tool_attack_distribution",  # told by the user agent alone
+    "endpoint_refused_call",  # a refused call has no identity of its own
+}
 each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.info.slug)
 
 
@@ -130,3 +142,37 @@ def test_no_two_rules_share_an_id_or_a_title() -> None:
 def test_every_critical_rule_is_in_the_core_profile() -> None:
     critical = [rule.info for rule in RULES if rule.info.severity is Severity.CRITICAL]
     assert [info.slug for info in critical if "core" not in info.profiles] == []
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        {"type": "AWSService", "invokedBy": "config.amazonaws.com"},
+        {
+            "type": "AssumedRole",
+            "principalId": "AROAEXAMPLEROLE:scan",
+            "arn": "arn:aws:sts::111122223333:assumed-role/AWSServiceRoleForConfig/scan",
+            "accountId": "111122223333",
+        },
+    ],
+    ids=["a service", "a service-linked role"],
+)
+def test_work_of_aws_itself_sets_off_no_alert(identity: dict[str, str]) -> None:
+    loud = {
+        rule.info.slug
+        for rule in RULES
+        if rule.info.alerting
+        for example in rule.examples
+        if example.matches and holds(rule.condition, rule, {**example.record, "userIdentity": identity})
+    }
+    assert loud <= LOUD_FOR_ANYBODY
+
+
+def test_two_matches_of_one_thing_are_one_alert() -> None:
+    """Some value that tells alerts apart stands in an example: deduplication never leans on missing fields alone."""
+    empty = [
+        rule.info.slug
+        for rule in RULES
+        if not any(find_values(example.record, path) for example in rule.examples for path in rule.info.dedup.by)
+    ]
+    assert empty == []

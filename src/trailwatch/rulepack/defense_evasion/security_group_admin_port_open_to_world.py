@@ -55,7 +55,12 @@ ADMIN_PORTS = (
 
 
 def rule(event: Event) -> bool:
-    return any(world(permission) and admin(permission) for permission in permissions(event))
+    return not by_service(event) and any(world(one) and admin(one) for one in permissions(event))
+
+
+def by_service(event: Event) -> bool:
+    """Whether AWS itself made the call, which is no person's doing."""
+    return event.principal.kind == "AWSService" or ":assumed-role/AWSServiceRoleFor" in event.principal.arn
 
 
 def context(event: Event) -> dict[str, str]:

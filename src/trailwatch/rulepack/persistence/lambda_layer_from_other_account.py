@@ -50,7 +50,12 @@ VENDORS = frozenset(
 
 
 def rule(event: Event) -> bool:
-    return bool(foreign(event))
+    return not by_service(event) and bool(foreign(event))
+
+
+def by_service(event: Event) -> bool:
+    """Whether AWS itself made the call, which is no person's doing."""
+    return event.principal.kind == "AWSService" or ":assumed-role/AWSServiceRoleFor" in event.principal.arn
 
 
 def context(event: Event) -> dict[str, str]:

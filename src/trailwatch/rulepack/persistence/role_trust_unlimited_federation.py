@@ -57,7 +57,12 @@ WHOLE = frozenset({"*", "repo:*", "repo:*/*", "repo:*:*", "project_path:*", "org
 
 
 def rule(event: Event) -> bool:
-    return any(unlimited(statement) for statement in statements(event))
+    return not by_service(event) and any(unlimited(statement) for statement in statements(event))
+
+
+def by_service(event: Event) -> bool:
+    """Whether AWS itself made the call, which is no person's doing."""
+    return event.principal.kind == "AWSService" or ":assumed-role/AWSServiceRoleFor" in event.principal.arn
 
 
 def statements(event: Event) -> list[Mapping[str, Any]]:
