@@ -1,7 +1,8 @@
-"""Stage 1: a delivery's records in, matches, rejects and counters out. A pure function of both."""
+"""Stage 1: a delivery's records in; matches, signals, rejects and counters out. A pure function of both."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from trailwatch.detect.compile import compile_predicate
 from trailwatch.detect.derived import ScriptEvent
 from trailwatch.detect.plans import NOTHING, CompiledRule, PlanTable
 from trailwatch.detect.record import Record
+from trailwatch.detect.signals import SignalMaker, wants_of
 from trailwatch.detect.verdict import verdict
 from trailwatch.errors import DecodeError, RuleError
 from trailwatch.model.identity import synthetic_event_id
@@ -26,23 +28,33 @@ class Engine:
 
     Args:
         rules: what `load_rules` gave.
+        silent: whether rules that only feed others give signals alone, and no matches; those that feed none are
+            not run then.
 
     Raises:
         RuleError: a condition holds a value that does not fit its operator.
     """
 
-    def __init__(self, rules: RuleSet) -> None:
-        ordered = sorted(rules.rules, key=lambda rule: rule.info.id)
+    def __init__(self, rules: RuleSet, *, silent: bool = False) -> None:
+        wants = wants_of(rules)
+        ordered = sorted((*rules.rules, *rules.first_seen), key=lambda rule: rule.info.id)
+        if silent:
+            ordered = [rule for rule in ordered if rule.info.alerting or rule.info.id in wants]
         for rule in ordered:
             try:
                 compile_predicate(rule.condition)
             except ValueError as error:
                 raise RuleError(rule.info.origin, str(error), "correct the rule") from None
         self._table = PlanTable(ordered)
+        self._maker = SignalMaker(wants)
+        remembering = {rule.info.id for rule in rules.first_seen}
+        self._feeders = frozenset(
+            rule.info.id for rule in ordered if rule.info.id in remembering or (silent and not rule.info.alerting)
+        )
 
     def evaluate(self, delivery: Delivery) -> Found:
         """Everything stage 1 has to say about the delivery; matches by (position, rule id)."""
-        run = _Run(self._table, delivery)
+        run = _Run(self._table, self._maker, self._feeders, delivery)
         run.all()
         return run.found()
 
@@ -50,8 +62,10 @@ class Engine:
 class _Run:
     """One delivery's way through the rules."""
 
-    def __init__(self, table: PlanTable, delivery: Delivery) -> None:
+    def __init__(self, table: PlanTable, maker: SignalMaker, feeders: Collection[str], delivery: Delivery) -> None:
         self._table = table
+        self._maker = maker
+        self._feeders = feeders
         self._delivery = delivery
         self._found = Found(rejects=list(delivery.rejects))
         self._seen: dict[str, Any] = {}
@@ -118,20 +132,38 @@ class _Run:
         self._told(held, record, position)
 
     def _told(self, held: list[CompiledRule], record: Record, position: int) -> None:
-        before = len(self._found.matches)
+        """Matches of the rules that speak, and signals of all whose script does not say no."""
+        feeders = self._feeders
+        said = [one.rule.info.id for one in held if one.rule.script is None and one.rule.info.id in feeders]
         try:
-            event = ScriptEvent(record.full, self._delivery.origin, position)
+            if len(said) < len(held):
+                said += self._asked(held, record, position)
+            signals, unkeyed = self._maker.signals(said, record)
         except DecodeError as error:
             self._reject(bytes(record.raw), position, error)
             return
-        for compiled in sorted(held, key=lambda one: one.rule.info.id):
-            match = verdict(compiled, record, event, self._found.failures)
-            if match is not None:
-                self._found.matches.append(match)
-        if len(self._found.matches) > before:
+        self._found.signals += signals
+        self._found.tally.unkeyed += unkeyed
+        self._found.tally.matches += len(said)
+        if said:
             self._matched += 1
         else:
             self._unmatched += 1
+
+    def _asked(self, held: list[CompiledRule], record: Record, position: int) -> list[str]:
+        """The rules among these that have to be asked and said yes; a match of each that speaks is kept."""
+        said = []
+        event = ScriptEvent(record.full, self._delivery.origin, position)
+        for compiled in sorted(held, key=lambda one: one.rule.info.id):
+            feeds = compiled.rule.info.id in self._feeders
+            if feeds and compiled.rule.script is None:
+                continue
+            match = verdict(compiled, record, event, self._found.failures)
+            if match is not None:
+                said.append(compiled.rule.info.id)
+                if not feeds:
+                    self._found.matches.append(match)
+        return said
 
     def _reject(self, body: bytes, position: int, error: DecodeError) -> None:
         self._found.rejects.append(Reject(self._delivery.origin, position, str(error), body[:REJECT_BODY_LIMIT]))
@@ -150,6 +182,5 @@ class _Run:
         tally.duplicates = self._duplicates
         tally.matched = self._matched
         tally.unmatched = self._unmatched
-        tally.matches = len(found.matches)
         tally.failures = len(found.failures)
         return found

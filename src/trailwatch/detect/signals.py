@@ -51,7 +51,7 @@ def wants_of(rules: RuleSet) -> dict[str, list[Want]]:
                 wants.setdefault(name, []).append(_want(correlation, name))
     for rule in rules.first_seen:
         if rule.first_seen is not None:
-            key = tuple(map(_getter, rule.first_seen.fields))
+            key = tuple(map(_key_getter, rule.first_seen.fields))
             wants.setdefault(rule.info.id, []).append(Want(rule.info.id, key, ()))
     return wants
 
@@ -167,12 +167,12 @@ def _brief_of(event: Event, raw: bytes) -> Brief:
 
 def _want(correlation: Correlation, rule_id: str) -> Want:
     counted = correlation.limit.fields if correlation.limit is not None else ()
-    key = tuple(None if path == ACTOR else _getter(path) for path in paths_of(correlation, rule_id))
-    return Want(correlation.info.id, key, tuple(map(_getter, counted)))
+    key = tuple(map(_key_getter, paths_of(correlation, rule_id)))
+    return Want(correlation.info.id, key, tuple(map(getter, counted)))
 
 
-def _getter(path: str) -> Getter:
-    return getter(path)
+def _key_getter(path: str) -> Getter | None:
+    return None if path == ACTOR else getter(path)
 
 
 def _combinations(want: Want, record: Record, brief: Brief) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -188,4 +188,4 @@ def _combinations(want: Want, record: Record, brief: Brief) -> Iterator[tuple[tu
 
 
 def _texts(values: Collection[Any]) -> list[str]:
-    return [shortened(text_of(value)) for value in values]
+    return [shortened(text) for value in values if (text := text_of(value))]

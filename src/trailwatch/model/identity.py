@@ -26,3 +26,14 @@ def alert_id(rule_id: str, dedup_values: Iterable[str], time: int, period_second
 def synthetic_event_id(record: bytes) -> str:
     """The id of a record that has no `eventID`: `sha256:` and 32 hex digits over its bytes."""
     return "sha256:" + hashlib.sha256(record).hexdigest()[:32]
+
+
+KEY_KEPT = 256
+
+
+def shortened(text: str) -> str:
+    """The text itself, or the beginning and a digest of a long one, so that two long ones stay two."""
+    if len(text) <= KEY_KEPT:
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{text[: KEY_KEPT - 40]}...sha256:{digest[:29]}"

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from trailwatch.model.rule import RuleInfo
+from trailwatch.model.signal import Signal
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -41,6 +42,8 @@ class Match(msgspec.Struct, frozen=True):
     """The alert's title where a Python rule gives its own; empty for the rule's title."""
     context: dict[str, str] = {}
     """Further facts that a Python rule gives."""
+    event_ids: tuple[str, ...] = ()
+    """Of a correlation, the events that made it hold, oldest first; empty for a rule over single events."""
 
 
 class Reject(msgspec.Struct, frozen=True):
@@ -79,6 +82,10 @@ class Tally(msgspec.Struct):
     failures: int = 0
     mended: int = 0
     """Places where text was no valid Unicode or JSON and was replaced."""
+    unkeyed: int = 0
+    """Times that a stateful rule could not use an event, because it lacks a value to group by or to count."""
+    late: int = 0
+    """Signals older than what stateful rules still remember; they count as far as anything is remembered."""
     left_out: Counter[str] = msgspec.field(default_factory=Counter)
     """Records and files that are no events, by what they are: `digest`, `insight`, `before --since`, ..."""
 
@@ -93,9 +100,12 @@ class Tally(msgspec.Struct):
         return self.records == self.rejects + self.duplicates + self.events + left_out
 
     def add(self, other: Tally) -> None:
-        for name in ("records", "rejects", "duplicates", "matched", "unmatched", "matches", "failures", "mended"):
+        for name in _COUNTERS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.left_out.update(other.left_out)
+
+
+_COUNTERS = tuple(name for name in Tally.__struct_fields__ if name != "left_out")
 
 
 class Found(msgspec.Struct):
@@ -104,6 +114,7 @@ class Found(msgspec.Struct):
     matches: list[Match] = []
     rejects: list[Reject] = []
     failures: list[RuleFailure] = []
+    signals: list[Signal] = []
     tally: Tally = msgspec.field(default_factory=Tally)
 
 
