@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from trailwatch.errors import UsageError
 from trailwatch.rules.predicate import Predicate
 from trailwatch.rules.rule import Rule
 from trailwatch.translate.derived import spelled_out
@@ -11,8 +12,11 @@ from trailwatch.translate.errors import Inexpressible
 
 
 def _sql_duckdb(predicate: Predicate) -> str:
-    from trailwatch.translate.duckdb import to_sql
-
+    try:
+        from trailwatch.translate.duckdb import to_sql
+    except ModuleNotFoundError as missing:
+        remedy = "install trailwatch-aws[convert]"
+        raise UsageError("sql-duckdb", f"it needs the package {missing.name}", remedy) from None
     return to_sql(predicate)
 
 
