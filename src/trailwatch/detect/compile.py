@@ -47,8 +47,8 @@ def compile_tree(predicate: Predicate, place: Place = lambda _field: None) -> No
         ValueError: a field's value does not fit its operator.
     """
     if isinstance(predicate, Field):
-        test = _strict_field(predicate) if predicate.strict else _field(predicate)
-        return Node(predicate, test, (), place(predicate))
+        where = place(predicate)
+        return Node(predicate, _test_of(predicate) if where is None else _later(predicate), (), where)
     if isinstance(predicate, Const):
         return Node(predicate, _always if predicate.value else _never)
     if isinstance(predicate, Not):
@@ -140,6 +140,22 @@ def _needed(node: Node) -> Iterator[tuple[str, tuple[bytes, ...]]]:
         needs = [first for first in firsts if first is not None]
         if len(needs) == len(firsts) and len({root for root, _ in needs}) == 1:
             yield needs[0][0], tuple(dict.fromkeys(name for _, names in needs for name in names))
+
+
+def _test_of(field: Field) -> Test:
+    return _strict_field(field) if field.strict else _field(field)
+
+
+def _later(field: Field) -> Test:
+    """A test that is made when it is first asked: where classes decide, few ever are."""
+    made: list[Test] = []
+
+    def test(record: Record) -> bool:
+        if not made:
+            made.append(_test_of(field))
+        return made[0](record)
+
+    return test
 
 
 def _always(_record: Record) -> bool:

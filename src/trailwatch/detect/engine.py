@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -17,7 +17,7 @@ from trailwatch.errors import DecodeError, RuleError
 from trailwatch.model.identity import synthetic_event_id
 from trailwatch.model.match import Found, Reject
 from trailwatch.ports import Delivery
-from trailwatch.rules.rule import RuleSet
+from trailwatch.rules.rule import Rule, RuleSet
 
 REJECT_BODY_LIMIT = 262_144
 INSIGHT = "insight"
@@ -40,12 +40,10 @@ class Engine:
         ordered = sorted((*rules.rules, *rules.first_seen), key=lambda rule: rule.info.id)
         if silent:
             ordered = [rule for rule in ordered if rule.info.alerting or rule.info.id in wants]
-        for rule in ordered:
-            try:
-                compile_predicate(rule.condition)
-            except ValueError as error:
-                raise RuleError(rule.info.origin, str(error), "correct the rule") from None
-        self._table = PlanTable(ordered)
+        try:
+            self._table = PlanTable(ordered)
+        except ValueError as error:
+            raise _blame(ordered, error) from None
         self._maker = SignalMaker(wants)
         remembering = {rule.info.id for rule in rules.first_seen}
         self._feeders = frozenset(
@@ -57,6 +55,16 @@ class Engine:
         run = _Run(self._table, self._maker, self._feeders, delivery)
         run.all()
         return run.found()
+
+
+def _blame(rules: Sequence[Rule], error: ValueError) -> RuleError:
+    """The error with the place of the rule that causes it."""
+    for rule in rules:
+        try:
+            compile_predicate(rule.condition)
+        except ValueError as cause:
+            return RuleError(rule.info.origin, str(cause), "correct the rule")
+    return RuleError("rules", str(error))
 
 
 class _Run:

@@ -23,8 +23,8 @@ from trailwatch.detect.schema import FREE_FIELDS, PLAIN_FIELDS, build, values_at
 from trailwatch.rules.predicate import And, Const, Field, Not, Op, Or, Predicate, fields_of
 from trailwatch.rules.rule import Rule
 
-VALUES_KEPT = 8192
-LONGEST_KEPT = 1024
+VALUES_KEPT = 4096
+LONGEST_KEPT = 512
 CLASSES_KEPT = 8192
 PLANS_KEPT = 16_384
 FIRST_LOOK = frozenset(
@@ -42,19 +42,35 @@ _CONCLUDED: dict[str, tuple[str, Callable[[str], bool]]] = {
 """Derived fields that follow from one plain value, so that they cost nothing more than it."""
 
 
-class CompiledRule(NamedTuple):
-    """A rule with what was made of it once."""
+class CompiledRule:
+    """A rule with what was made of it once.
 
-    rule: Rule
-    tree: Node
-    tell: Teller
-    """Writes the reason of a match."""
-    dedup: tuple[Callable[[Record], list[Any]], ...]
-    """The values at each path of its dedup."""
+    Args:
+        rule: the rule.
+        tree: its condition, compiled.
+    """
 
+    __slots__ = ("_dedup", "_tell", "rule", "tree")
 
-def _compiled(rule: Rule, tree: Node) -> CompiledRule:
-    return CompiledRule(rule, tree, teller(tree), tuple(getter(path) for path in rule.info.dedup.by))
+    def __init__(self, rule: Rule, tree: Node) -> None:
+        self.rule = rule
+        self.tree = tree
+        self._tell: Teller | None = None
+        self._dedup: tuple[Callable[[Record], list[Any]], ...] | None = None
+
+    @property
+    def tell(self) -> Teller:
+        """Writes the reason of a match."""
+        if self._tell is None:
+            self._tell = teller(self.tree)
+        return self._tell
+
+    @property
+    def dedup(self) -> tuple[Callable[[Record], list[Any]], ...]:
+        """What finds the values at each path of the rule's dedup."""
+        if self._dedup is None:
+            self._dedup = tuple(getter(path) for path in self.rule.info.dedup.by)
+        return self._dedup
 
 
 class Plan(NamedTuple):
@@ -180,8 +196,8 @@ class PlanTable:
         places = {
             field: (slot, bit) for slot, path in enumerate(self._paths) for bit, field in enumerate(by_path[path])
         }
-        self.compiled = [_compiled(rule, compile_tree(rule.condition, places.get)) for rule in rules]
         self._classes = tuple(Classes(by_path[path]) for path in self._paths)
+        self.compiled = [CompiledRule(rule, compile_tree(rule.condition, places.get)) for rule in rules]
         self._insight = [places[field] for field in _INSIGHT]
         self._by_name: dict[str, list[int]] = {}
         self._any_name: list[int] = []

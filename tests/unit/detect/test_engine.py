@@ -4,9 +4,11 @@ import json
 import time
 
 import msgspec
+import pytest
 
 from trailwatch.detect.engine import Engine
 from trailwatch.detect.plans import VALUES_KEPT, PlanTable
+from trailwatch.errors import RuleError
 from trailwatch.model.identity import alert_id
 from trailwatch.model.match import Reject
 from trailwatch.model.rule import Dedup, RuleInfo
@@ -154,3 +156,9 @@ def test_the_tables_start_again_when_they_are_full():
         plan = table.plan(table.decode(json.dumps(event(f"N{number % 40}")).encode()))
         assert [compiled.rule.info.id for compiled in plan.certain] == [f"r{number % 40}"]
         assert table.size() <= 5
+
+
+def test_a_value_that_does_not_fit_its_operator_is_an_error_of_its_rule():
+    for bad in (Field("userAgent", Op.RE, ("(?=x)",)), Field("requestParameters.x", Op.LT, ("many",))):
+        with pytest.raises(RuleError, match="test:1: "):
+            evaluate([rule(), rule(bad, "bad")], event("A"))
