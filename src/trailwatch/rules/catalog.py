@@ -12,6 +12,7 @@ import msgspec
 
 from trailwatch.errors import RuleError
 from trailwatch.rules import cache
+from trailwatch.rules.correlated import choose, sound
 from trailwatch.rules.rule import Correlation, Problem, Rule, RuleSet, Script
 
 SIGMA_SUFFIXES = (".yml", ".yaml")
@@ -72,9 +73,12 @@ def load_rules(
     skipped.update(read.skipped)
     rules = [*read.rules, *_with_scripts(read.scripted, files, scripts, problems)]
     origins = {file.name for file in files if file.shipped}
+    unique = _unique([*rules, *read.correlations], problems, skipped)
+    single = [one for one in unique if isinstance(one, Rule)]
     return _choose(
-        _unique(rules, problems, skipped),
-        read.correlations,
+        single,
+        sound(single, [one for one in unique if isinstance(one, Correlation)], problems),
+        shipped=origins,
         keep=_choice(origins, profile, disabled, only),
         named=[*only],
         switched_off=[*disabled],
@@ -158,7 +162,7 @@ def _read(
             rules += _read_patterns(file, reader.problems)
         else:
             reader.read(file.text, file.name, file.path.stem)
-    reader.finish()
+    reader.finish([*scripted.values(), *rules])
     return cache.CachedRules(
         [*reader.rules, *rules], scripted, reader.correlations, reader.problems, dict(reader.skipped)
     )
@@ -211,9 +215,11 @@ def _read_patterns(file: _File, problems: list[Problem]) -> list[Rule]:
         return []
 
 
-def _unique(rules: Sequence[Rule], problems: list[Problem], skipped: Counter[str]) -> list[Rule]:
+def _unique(
+    rules: Sequence[Rule | Correlation], problems: list[Problem], skipped: Counter[str]
+) -> list[Rule | Correlation]:
     """One rule for each id and one slug for each rule; the first file wins, the others are told."""
-    by_id: dict[str, Rule] = {}
+    by_id: dict[str, Rule | Correlation] = {}
     slugs: set[str] = set()
     for rule in rules:
         info = rule.info
@@ -258,6 +264,7 @@ def _choose(
     rules: Sequence[Rule],
     correlations: Sequence[Correlation],
     *,
+    shipped: Collection[str],
     keep: Callable[[Rule | Correlation], bool],
     named: Sequence[str],
     switched_off: Sequence[str],
@@ -275,11 +282,11 @@ def _choose(
         for name in switched_off
         if name not in known
     ]
-    chosen = [rule for rule in rules if keep(rule)]
+    chosen = choose(rules, correlations, keep, shipped)
     return RuleSet(
-        rules=tuple(rule for rule in chosen if rule.first_seen is None),
-        correlations=tuple(one for one in correlations if keep(one)),
-        first_seen=tuple(rule for rule in chosen if rule.first_seen is not None),
+        rules=tuple(rule for rule in chosen.rules if rule.first_seen is None),
+        correlations=tuple(chosen.correlations),
+        first_seen=tuple(rule for rule in chosen.rules if rule.first_seen is not None),
         problems=tuple(problems),
         skipped=base.skipped,
         digest=base.digest,

@@ -101,7 +101,7 @@ def load_rule(path: Path, text: str, name: str) -> tuple[Rule, list[Problem]]:
     Raises:
         RuleError: it is no usable rule.
     """
-    from trailwatch.rules.sigma_extras import ExtraError, rule_examples, rule_info
+    from trailwatch.rules.sigma_extras import ExtraError, rule_examples, rule_info, says_alerting
 
     module, script = load_script(path, text, name)
     place = f"{name}:{_line(script.rule)}"
@@ -117,7 +117,8 @@ def load_rule(path: Path, text: str, name: str) -> tuple[Rule, list[Problem]]:
     if not hasattr(module, "WHEN"):
         text = "there is no WHEN, so rule(event) runs for every event; add a Sigma selection"
         problems.append(Problem(f"{place}:1", text, error=False))
-    return Rule(info, _when(getattr(module, "WHEN", None), name), script, examples, name=path.stem), problems
+    when = _when(getattr(module, "WHEN", None), name)
+    return Rule(info, when, script, examples, name=path.stem, alone=says_alerting(document)), problems
 
 
 def _as_sigma(module: ModuleType) -> dict[str, Any]:

@@ -47,6 +47,8 @@ class Rule(msgspec.Struct, frozen=True):
     name: str = ""
     """What correlations may call it besides its id."""
     first_seen: FirstSeen | None = None
+    alone: bool | None = None
+    """Whether its file says that it alerts by itself; None where it does not say."""
 
 
 class CorrelationLimit(msgspec.Struct, frozen=True):
@@ -98,6 +100,8 @@ class Correlation(msgspec.Struct, frozen=True):
     generate: bool = False
     """Whether the rules it reads alert by themselves as well."""
     name: str = ""
+    alone: bool | None = None
+    """As with `Rule`."""
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -27,7 +27,7 @@ from trailwatch.rules.rule import Correlation, Problem, Rule
 from trailwatch.rules.sigma_check import check
 from trailwatch.rules.sigma_correlation import UnknownRuleError, to_correlation
 from trailwatch.rules.sigma_detection import PlaceholderMissingError, Placeholders, UnsupportedError, to_predicate
-from trailwatch.rules.sigma_extras import ExtraError, first_seen, rule_examples, rule_info
+from trailwatch.rules.sigma_extras import ExtraError, first_seen, rule_examples, rule_info, says_alerting
 from trailwatch.rules.sigma_yaml import Document, read_documents
 
 PRODUCT, SERVICE = "aws", "cloudtrail"
@@ -99,9 +99,13 @@ class SigmaReader:
         self._filters.extend(parsed.filters)
         self._parsed.extend(_Parsed(document, rule, slug) for rule in parsed.rules)
 
-    def finish(self) -> None:
-        """Fills `rules` and `correlations`."""
-        ids: dict[str, str] = {}
+    def finish(self, others: Iterable[Rule] = ()) -> None:
+        """Fills `rules` and `correlations`.
+
+        Args:
+            others: rules of other files, which correlations may name too.
+        """
+        ids = {name: rule.info.id for rule in others for name in (rule.name, rule.info.id) if name}
         correlated: list[tuple[_Parsed, RuleInfo]] = []
         for parsed in self._parsed:
             document = parsed.document
@@ -140,12 +144,14 @@ class SigmaReader:
             examples=rule_examples(parsed.document),
             name=rule.name or "",
             first_seen=first_seen(parsed.document),
+            alone=says_alerting(parsed.document),
         )
 
     def _correlate(self, waiting: Iterable[tuple[_Parsed, RuleInfo]], ids: Mapping[str, str]) -> None:
         for parsed, info in waiting:
             try:
-                self.correlations.append(to_correlation(parsed.rule, info, ids))
+                found = to_correlation(parsed.rule, info, ids)
+                self.correlations.append(msgspec.structs.replace(found, alone=says_alerting(parsed.document)))
             except UnknownRuleError as error:
                 text = f"the correlation names the rule {error.args[0]!r}, which was not loaded"
                 self._broken(parsed.document.at("correlation", "rules"), text)

@@ -129,6 +129,13 @@ def first_seen(document: Placed) -> FirstSeen | None:
     return FirstSeen(fields, history)
 
 
+def says_alerting(document: Placed) -> bool | None:
+    """What the file says of alerting by itself, if anything; checked by `rule_info`."""
+    extra = document.data.get("trailwatch")
+    said = extra.get("alerting") if isinstance(extra, dict) else None
+    return said if isinstance(said, bool) else None
+
+
 def _dedup(document: Placed, extra: dict[str, Any]) -> Dedup:
     given = _mapping(document, extra.get("dedup"), "trailwatch", "dedup")
     for key in given:
