@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import csv
+import functools
 from pathlib import Path
 
 import pytest
 
 import trailwatch.rulepack
 from trailwatch.rules.catalog import load_rules
+from trailwatch.rules.rule import RuleSet
 
 TABLE = Path(trailwatch.rulepack.__path__[0]) / "coverage.csv"
 CATALOGUE = Path(__file__).resolve().parents[3] / "shared" / "catalogue"
 HOW = {"rule", "event", "signal", "none"}
+
+
+@functools.cache
+def shipped_rules() -> RuleSet:
+    return load_rules()
 
 
 def rows() -> list[dict[str, str]]:
@@ -21,7 +28,7 @@ def rows() -> list[dict[str, str]]:
 
 
 def test_every_rule_that_the_table_names_is_shipped() -> None:
-    shipped = load_rules()
+    shipped = shipped_rules()
     known = {rule.info.slug for rule in (*shipped.rules, *shipped.first_seen)}
     known |= {correlation.info.slug for correlation in shipped.correlations}
     assert {slug for row in rows() for slug in row["rules"].split()} - known == set()
@@ -34,7 +41,7 @@ def test_every_row_has_a_rule_or_the_reason_why_not() -> None:
 
 
 def test_every_shipped_rule_stands_for_something_in_the_table() -> None:
-    shipped = load_rules()
+    shipped = shipped_rules()
     named = {slug for row in rows() for slug in row["rules"].split()}
     assert {rule.info.slug for rule in (*shipped.rules, *shipped.first_seen)} - named == set()
 
