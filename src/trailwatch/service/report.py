@@ -120,6 +120,8 @@ class CycleReport(msgspec.Struct):
             parts.append(f"plan: up to {_count(waiting, 'name')} a region waiting, longest {duration(longest)}")
         if self.tally.rejects:
             parts.append(_count(self.tally.rejects, "reject"))
+        if self.tally.failures:
+            parts.append(_count(self.tally.failures, "rule failure"))
         if self.waiting:
             parts.append(_count(self.waiting, "message") + " waiting")
         if self.dead:

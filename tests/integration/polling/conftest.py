@@ -23,7 +23,7 @@ def lab():
 class Machine:
     """A home folder, a configuration and the command, pointed at the lab."""
 
-    def __init__(self, lab, folder):
+    def __init__(self, lab, folder, cache):
         self.lab = lab
         self.folder = folder
         self.state = folder / "state.sqlite3"
@@ -33,6 +33,7 @@ class Machine:
             **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TRAILWATCH_"))},
             **lab.environment(),
             "HOME": str(folder),
+            "XDG_CACHE_HOME": str(cache),
             "PATH": f"{Path(COMMAND).parent}:{os.environ['PATH']}",
         }
         self.configure()
@@ -84,6 +85,12 @@ class Machine:
         ]
 
 
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    """Compiled rules, which every run here may share."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def machine(lab, tmp_path):
-    return Machine(lab, tmp_path)
+def machine(lab, tmp_path, cache):
+    return Machine(lab, tmp_path, cache)
