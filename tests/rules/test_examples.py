@@ -103,6 +103,13 @@ def test_the_examples_of_a_rule_notice_each_negated_condition(rule: Rule) -> Non
 
 
 @each_rule
+def test_a_rule_has_a_near_miss_that_one_negated_condition_would_let_through(rule: Rule) -> None:
+    misses = [example for example in rule.examples if not example.matches]
+    mutants = [mutant for _, mutant in negations(rule.condition)]
+    assert any(holds(mutant, rule, miss.record) for mutant in mutants for miss in misses)
+
+
+@each_rule
 def test_a_rule_tells_a_person_what_happened_and_what_to_do(rule: Rule) -> None:
     info = rule.info
     empty = [
