@@ -12,19 +12,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import getitem
 from typing import Any, NamedTuple
 
-from msgspec import UNSET
-
+from trailwatch.detect.classes import Classes, plain_path
 from trailwatch.detect.compile import Node, Test, compile_tree, guarded, reduce, slots_of
-from trailwatch.detect.derived import is_aws_service
-from trailwatch.detect.leaf import REFERENCES, ValueTest, value_test
+from trailwatch.detect.leaf import REFERENCES
 from trailwatch.detect.reason import Teller, teller
 from trailwatch.detect.record import Record, getter
-from trailwatch.detect.schema import FREE_FIELDS, PLAIN_FIELDS, build, values_at
+from trailwatch.detect.schema import FREE_FIELDS, build, values_at
 from trailwatch.rules.predicate import And, Const, Field, Not, Op, Or, Predicate, fields_of
 from trailwatch.rules.rule import Rule
 
-VALUES_KEPT = 4096
-LONGEST_KEPT = 512
 CLASSES_KEPT = 8192
 PLANS_KEPT = 16_384
 FIRST_LOOK = frozenset(
@@ -35,11 +31,6 @@ _INSIGHT = (
     Field("eventCategory", Op.EQ, ("Insight",), cased=True),
     Field("eventType", Op.EQ, ("AwsCloudTrailInsight",), cased=True),
 )
-_ABSENCE = {Op.NULL: (UNSET, None), Op.ABSENT: (UNSET,), Op.IS_NULL: (None,)}
-_CONCLUDED: dict[str, tuple[str, Callable[[str], bool]]] = {
-    "derived.ip.is_aws_service": ("sourceIPAddress", is_aws_service),
-}
-"""Derived fields that follow from one plain value, so that they cost nothing more than it."""
 
 
 class CompiledRule:
@@ -86,73 +77,6 @@ NOTHING = Plan(insight=False)
 """No rule can match."""
 
 
-class Classes(dict[Any, int]):
-    """Value to class for one field; an unknown value is classified when it is looked up.
-
-    The number of a class stands for the mask of the tests that its values pass.
-    """
-
-    def __init__(self, fields: Sequence[Field]) -> None:
-        super().__init__()
-        self.masks: list[int] = []
-        self._numbers: dict[int, int] = {}
-        self._equal: dict[str, int] = {}
-        self._equal_cased: dict[str, int] = {}
-        self._tests: list[tuple[int, ValueTest]] = []
-        self._without: dict[Any, int] = {None: 0, UNSET: 0}
-        for bit, field in enumerate(fields):
-            self._add(field, 1 << bit)
-
-    def _add(self, field: Field, bit: int) -> None:
-        if field.op in _ABSENCE:
-            for lack in _ABSENCE[field.op]:
-                self._without[lack] |= bit
-        elif field.path in _CONCLUDED:
-            self._tests.append((bit, _concluded(field)))
-        elif field.op is Op.EQ and all(isinstance(value, str) for value in field.values):
-            cased = field.cased or field.strict
-            table = self._equal_cased if cased else self._equal
-            for value in field.values:
-                text = str(value) if cased else str(value).lower()
-                table[text] = table.get(text, 0) | bit
-        else:
-            self._tests.append((bit, value_test(field)))
-
-    def __missing__(self, value: Any) -> int:
-        mask = self._without[value] if value is None or value is UNSET else self._mask(value)
-        number = self._numbers.get(mask)
-        if number is None:
-            number = self._numbers[mask] = len(self.masks)
-            self.masks.append(mask)
-        if type(value) is not str or len(value) <= LONGEST_KEPT:
-            if len(self) >= VALUES_KEPT:
-                self.clear()
-            self[value] = number
-        return number
-
-    def forget(self) -> None:
-        """Drops every value and every class."""
-        self.clear()
-        self.masks.clear()
-        self._numbers.clear()
-
-    def _mask(self, value: str | bool) -> int:
-        text = value if isinstance(value, str) else "true" if value else "false"
-        mask = self._equal.get(text.lower(), 0) | self._equal_cased.get(text, 0)
-        for bit, test in self._tests:
-            if test(value):
-                mask |= bit
-        return mask
-
-
-def _concluded(field: Field) -> ValueTest:
-    conclude = _CONCLUDED[field.path][1]
-    if field.op is Op.EXISTS:
-        return lambda _value: True
-    test = value_test(field)
-    return lambda value: test(conclude(value))
-
-
 class _Branch(NamedTuple):
     """What the fields of the first look leave open: a plan, or a second look at some more fields."""
 
@@ -188,7 +112,7 @@ class PlanTable:
         by_path: dict[str, list[Field]] = {}
         every = [field for rule in rules for field in fields_of(rule.condition)]
         for field in (*_INSIGHT, *every):
-            path = _plain_path(field)
+            path = plain_path(field)
             if path and field not in by_path.setdefault(path, []):
                 by_path[path].append(field)
         self._paths = sorted(by_path, key=lambda path: (path not in FIRST_LOOK, path))
@@ -302,13 +226,6 @@ def _roots_of(field: Field) -> Iterator[str]:
         yield "requestParameters"
     paths = [field.path, *(map(str, field.values) if field.op in REFERENCES else ())]
     yield from (root for path in paths if (root := path.partition(".")[0]) in FREE_FIELDS)
-
-
-def _plain_path(field: Field) -> str | None:
-    """The plain field that decides the test, if one does."""
-    if field.path in _CONCLUDED and not field.strict and field.op not in REFERENCES:
-        return _CONCLUDED[field.path][0]
-    return field.path if field.path in PLAIN_FIELDS and field.op not in REFERENCES else None
 
 
 def names_of(predicate: Predicate) -> frozenset[str] | None:

@@ -6,8 +6,9 @@ import time
 import msgspec
 import pytest
 
+from trailwatch.detect.classes import VALUES_KEPT
 from trailwatch.detect.engine import Engine
-from trailwatch.detect.plans import VALUES_KEPT, PlanTable
+from trailwatch.detect.plans import PlanTable
 from trailwatch.errors import RuleError
 from trailwatch.model.identity import alert_id
 from trailwatch.model.match import Reject

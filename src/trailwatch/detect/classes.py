@@ -1,0 +1,123 @@
+"""Classes of values: which leaf tests a value passes, remembered for the values that come again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from msgspec import UNSET
+
+from trailwatch.detect.derived import is_aws_service
+from trailwatch.detect.leaf import REFERENCES, ValueTest, text_of, value_test
+from trailwatch.detect.schema import PLAIN_FIELDS
+from trailwatch.rules.predicate import Field, Op
+
+VALUES_KEPT = 4096
+LONGEST_KEPT = 512
+_ABSENCE = {Op.NULL: (UNSET, None), Op.ABSENT: (UNSET,), Op.IS_NULL: (None,)}
+_PARTS = frozenset({Op.CONTAINS, Op.STARTSWITH, Op.ENDSWITH})
+_CONCLUDED: dict[str, tuple[str, Callable[[str], bool]]] = {
+    "derived.ip.is_aws_service": ("sourceIPAddress", is_aws_service),
+}
+"""Derived fields that follow from one plain value, so that they cost nothing more than it."""
+
+
+def plain_path(field: Field) -> str | None:
+    """The plain field that decides the test, if one does."""
+    if field.path in _CONCLUDED and not field.strict and field.op not in REFERENCES:
+        return _CONCLUDED[field.path][0]
+    return field.path if field.path in PLAIN_FIELDS and field.op not in REFERENCES else None
+
+
+class Classes(dict[Any, int]):
+    """Value to class for one field; an unknown value is classified when it is looked up.
+
+    The number of a class stands for the mask of the tests that its values pass.
+    """
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        super().__init__()
+        self.masks: list[int] = []
+        self._numbers: dict[int, int] = {}
+        self._equal: dict[str, int] = {}
+        self._equal_cased: dict[str, int] = {}
+        self._contained: list[tuple[int, str]] = []
+        self._starts: list[tuple[int, tuple[str, ...]]] = []
+        self._ends: list[tuple[int, tuple[str, ...]]] = []
+        self._tests: list[tuple[int, ValueTest]] = []
+        self._without: dict[Any, int] = {None: 0, UNSET: 0}
+        for bit, field in enumerate(fields):
+            self._add(field, 1 << bit)
+        self._any_start = tuple(part for _, parts in self._starts for part in parts)
+        self._any_end = tuple(part for _, parts in self._ends for part in parts)
+
+    def _add(self, field: Field, bit: int) -> None:
+        if field.op in _ABSENCE:
+            for lack in _ABSENCE[field.op]:
+                self._without[lack] |= bit
+        elif field.path in _CONCLUDED:
+            self._tests.append((bit, _concluded(field)))
+        elif field.op in _PARTS and not (field.cased or field.strict):
+            parts = tuple(text_of(value).lower() for value in field.values)
+            if field.op is Op.CONTAINS:
+                self._contained.extend((bit, part) for part in parts)
+            else:
+                (self._starts if field.op is Op.STARTSWITH else self._ends).append((bit, parts))
+        elif field.op is Op.EQ and all(isinstance(value, str) for value in field.values):
+            cased = field.cased or field.strict
+            table = self._equal_cased if cased else self._equal
+            for value in field.values:
+                text = str(value) if cased else str(value).lower()
+                table[text] = table.get(text, 0) | bit
+        else:
+            self._tests.append((bit, value_test(field)))
+
+    def __missing__(self, value: Any) -> int:
+        mask = self._without[value] if value is None or value is UNSET else self._mask(value)
+        number = self._numbers.get(mask)
+        if number is None:
+            number = self._numbers[mask] = len(self.masks)
+            self.masks.append(mask)
+        if type(value) is not str or len(value) <= LONGEST_KEPT:
+            if len(self) >= VALUES_KEPT:
+                self.clear()
+            self[value] = number
+        return number
+
+    def forget(self) -> None:
+        """Drops every value and every class."""
+        self.clear()
+        self.masks.clear()
+        self._numbers.clear()
+
+    def _mask(self, value: str | bool) -> int:
+        text = value if isinstance(value, str) else "true" if value else "false"
+        lower = text.lower()
+        mask = self._equal.get(lower, 0) | self._equal_cased.get(text, 0) | self._part_mask(lower)
+        for bit, test in self._tests:
+            if test(value):
+                mask |= bit
+        return mask
+
+    def _part_mask(self, lower: str) -> int:
+        mask = 0
+        for bit, part in self._contained:
+            if part in lower:
+                mask |= bit
+        if self._starts and lower.startswith(self._any_start):
+            for bit, parts in self._starts:
+                if lower.startswith(parts):
+                    mask |= bit
+        if self._ends and lower.endswith(self._any_end):
+            for bit, parts in self._ends:
+                if lower.endswith(parts):
+                    mask |= bit
+        return mask
+
+
+def _concluded(field: Field) -> ValueTest:
+    conclude = _CONCLUDED[field.path][1]
+    if field.op is Op.EXISTS:
+        return lambda _value: True
+    test = value_test(field)
+    return lambda value: test(conclude(value))
