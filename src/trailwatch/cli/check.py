@@ -79,9 +79,13 @@ def tell_failures(report: CycleReport) -> None:
 
 def _write(report: CycleReport, assembly: Assembly, form: str | None, *, on_terminal: bool) -> None:
     if form is not None:
-        from trailwatch.cli.alert_output import write_alerts
+        from trailwatch.cli import scan_output
 
-        write_alerts(report.alerts, form)
+        rows = [scan_output.alert_row(alert) for alert in report.alerts]
+        if form == "jsonl":
+            scan_output.write_jsonl(rows, sys.stdout)
+        else:
+            scan_output.write_table(rows, scan_output.ALERT_COLUMNS, sys.stdout)
     elif on_terminal:
         _write_untold(report, assembly.config)
     for region in report.unread if on_terminal or form else ():
