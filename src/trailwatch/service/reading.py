@@ -19,7 +19,7 @@ from trailwatch.service.report import CycleReport, RegionReport
 from trailwatch.service.tasks import Place, keys_of, task_of
 from trailwatch.sources.pacing import Pacer
 from trailwatch.sources.poll_plan import Plan
-from trailwatch.sources.region_poll import RegionPoll
+from trailwatch.sources.region_poll import RegionPoll, longest_after
 from trailwatch.sources.slices import Limits, Purpose, Slice
 from trailwatch.store.store import Store
 
@@ -280,8 +280,10 @@ class Reading:
             self.read.add(key)
             measurable = piece.window.seconds >= MEASURABLE_SECONDS
             coverage.measured(key, asked=self.now, events_per_second=piece.events_per_second if measurable else None)
-        elif piece.complete and piece.purpose is Purpose.SWEEP:
-            coverage.swept(key, cursor=piece.window.end, now=self.now)
+        elif piece.purpose in (Purpose.GAP, Purpose.SWEEP):
+            coverage.sliced(key, min(longest_after(piece.window, complete=piece.complete), self.limits.history))
+            if piece.complete and piece.purpose is Purpose.SWEEP:
+                coverage.swept(key, cursor=piece.window.end, now=self.now)
 
 
 def limits_of(settings: Check) -> Limits:

@@ -102,4 +102,6 @@ def _piece(lookup: Lookup, limits: Limits, now: int, waited: int) -> Interval:
     density = lookup.events_per_second
     a_page = int(PAGE_SIZE * ROOM / density) if density else limits.sweep
     length = min(max(waited, a_page), max(a_page, SWEEP_LONGEST_SECONDS))
+    if lookup.slice_seconds:
+        length = min(length, lookup.slice_seconds)
     return Interval(cursor, min(cursor + length, end))

@@ -30,6 +30,8 @@ HOPELESS = 2.0
 """A window that seems to need so many times its pages is given up at once."""
 FASTEST_PAGE_SECONDS = 0.02
 """No page is expected to come faster."""
+SWEEP_TRIES = 2
+"""A piece of the sweep that does not fit is halved so often in one cycle; the rest is for the next."""
 GROWTH = 8
 """So many times as long as the slice before may the next one be."""
 SESSION_SECONDS = 12 * 3600
@@ -132,8 +134,10 @@ class RegionPoll:
         return known
 
     def _swept(self, lookup: Lookup, window: Interval) -> Iterator[Slice]:
-        pages = min(SLICE_PAGES, self._pages(1.0))
-        while self._may_go_on():
+        for _ in range(SWEEP_TRIES):
+            if not self._may_go_on():
+                return
+            pages = min(SLICE_PAGES, self._pages(1.0))
             piece = self._read(lookup.key, Purpose.SWEEP, window, pages)
             yield piece
             if piece.complete:
@@ -144,7 +148,7 @@ class RegionPoll:
     def _gaps(self, lookups: Sequence[Lookup]) -> Iterator[Slice]:
         """Gaps of every look-up, oldest first, by turns."""
         oldest = self._task.now - self._limits.history
-        waiting = [(lookup, self._limits.history) for lookup in lookups if lookup.gaps(oldest)]
+        waiting = [(one, one.slice_seconds or self._limits.history) for one in lookups if one.gaps(oldest)]
         while waiting and self._may_go_on():
             lookup, longest = waiting.pop(0)
             gap = next(iter(lookup.gaps(oldest)))
@@ -169,7 +173,7 @@ class RegionPoll:
                 break
             pages = min(SLICE_PAGES, self._pages(1.0))
             window = Interval(window.start, window.start + self._shorter(lookup, window, pages))
-        return lookup, window.seconds * GROWTH
+        return lookup, longest_after(window, complete=True)
 
     def _reread(self, reached: int) -> Iterator[Slice]:
         """The overlap once more, where the newest window was too dense to hold it and time is left.
@@ -242,6 +246,11 @@ class RegionPoll:
 
     def _may_go_on(self) -> bool:
         return self._in_time() and not self._stopped()
+
+
+def longest_after(window: Interval, *, complete: bool) -> int:
+    """How many seconds the slice after this one may have at most."""
+    return window.seconds * GROWTH if complete else max(1, window.seconds // 2)
 
 
 def _will_not_fit(window: Interval, oldest: int, taken: int, pages: int) -> bool:

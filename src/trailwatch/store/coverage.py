@@ -25,6 +25,8 @@ class Lookup(msgspec.Struct, frozen=True):
     """Where the next piece of the sweep begins."""
     swept: int = 0
     """When the sweep last took a piece."""
+    slice_seconds: int = 0
+    """How long the next slice may be, as the one before taught; 0 for as long as it likes."""
     covered: IntervalSet = msgspec.field(default_factory=IntervalSet)
 
     @property
@@ -98,7 +100,8 @@ class Coverage:
             covered.setdefault(LookupKey(account, region, lookup), []).append(Interval(start, end))
         found = {}
         for row in self._database.all(
-            "SELECT account, region, lookup, since, asked, events_per_second, sweep_cursor, swept FROM lookup"
+            "SELECT account, region, lookup, since, asked, events_per_second, sweep_cursor, swept, slice_seconds"
+            " FROM lookup"
         ):
             key = LookupKey(row["account"], row["region"], row["lookup"])
             found[key] = Lookup(
@@ -108,6 +111,7 @@ class Coverage:
                 events_per_second=row["events_per_second"],
                 sweep_cursor=row["sweep_cursor"],
                 swept=row["swept"],
+                slice_seconds=row["slice_seconds"],
                 covered=IntervalSet(covered.get(key, ())),
             )
         return found
@@ -119,6 +123,17 @@ class Coverage:
                 "UPDATE lookup SET asked = max(asked, ?), events_per_second = coalesce(?, events_per_second)"
                 " WHERE account = ? AND region = ? AND lookup = ?",
                 (asked, events_per_second, *_row(key)),
+            )
+
+    def sliced(self, key: LookupKey, longest: int) -> None:
+        """Keeps how many seconds the next slice may have.
+
+        Without it each cycle would try the same lengths in vain where a dense spot lies at the start of a gap.
+        """
+        with self._database.transaction():
+            self._database.execute(
+                "UPDATE lookup SET slice_seconds = ? WHERE account = ? AND region = ? AND lookup = ?",
+                (longest, *_row(key)),
             )
 
     def swept(self, key: LookupKey, *, cursor: int, now: int) -> None:

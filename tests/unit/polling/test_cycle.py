@@ -165,6 +165,22 @@ def test_whatever_the_load_the_pauses_and_the_faults_every_event_is_read_once(bu
     assert report.tally.reconciles()
 
 
+def test_a_dense_spot_at_the_start_of_a_long_gap_does_not_hold_it_up():
+    world = World()
+    world.run()
+    at = world.start + 10 * MINUTE
+    world.client.rows = [(at, f"dense{number:04d}", "CreateUser", 0.0) for number in range(900)]
+    world.client.rows += [(at + 40 * number, f"thin{number:04d}", "CreateUser", 0.0) for number in range(600)]
+    world.clock.advance(7 * HOUR)
+
+    for _ in range(8):
+        report = world.run()
+        world.clock.advance(10)
+
+    assert not report.behind
+    assert len(world.archive.ids) == 1500
+
+
 def test_events_that_show_up_a_quarter_of_an_hour_late_are_found_by_the_overlap():
     world = World()
     world.run()

@@ -16,12 +16,8 @@ KEYS = keys_of(PLACE, "ReadOnly=false", NAMES)
 
 
 def known(*, since=3 * 24 * HOUR, swept=60, density=0.0, cursor=0):
-    return {
-        key: Lookup(
-            key, NOW - since, NOW - 60, density, cursor, NOW - swept, IntervalSet([Interval(NOW - since, NOW - 60)])
-        )
-        for key in KEYS
-    }
+    covered = IntervalSet([Interval(NOW - since, NOW - 60)])
+    return {key: Lookup(key, NOW - since, NOW - 60, density, cursor, NOW - swept, 0, covered) for key in KEYS}
 
 
 def task(lookups=None, sessions=(), requests=3):
@@ -58,7 +54,7 @@ def test_a_sweep_takes_the_place_of_one_planned_look_up():
 
 def test_a_region_is_swept_no_more_often_than_every_five_minutes():
     lookups = known(swept=2 * HOUR)
-    lookups[KEYS[1]] = Lookup(KEYS[1], NOW - 24 * HOUR, NOW - 60, 0.0, 0, NOW - 299, IntervalSet())
+    lookups[KEYS[1]] = Lookup(KEYS[1], NOW - 24 * HOUR, NOW - 60, 0.0, 0, NOW - 299, 0, IntervalSet())
 
     assert sweep_of(list(lookups.values()), LIMITS, NOW) is None
 
@@ -96,7 +92,7 @@ def test_over_a_day_every_second_before_the_overlap_is_read_again_even_where_it_
     swept, cursor, again = NOW, 0, []
     for minute in range(1, 2 * 24 * 60):
         now = NOW + 60 * minute
-        lookup = Lookup(KEYS[0], NOW - 48 * HOUR, now - 60, 5.0, cursor, swept, IntervalSet())
+        lookup = Lookup(KEYS[0], NOW - 48 * HOUR, now - 60, 5.0, cursor, swept, 0, IntervalSet())
         found = sweep_of([lookup], LIMITS, now)
         if found is not None:
             again.append(found[1])
@@ -108,6 +104,15 @@ def test_over_a_day_every_second_before_the_overlap_is_read_again_even_where_it_
 def test_look_ups_with_gaps_are_passed_on_even_when_it_is_not_their_turn():
     lookups = known()
     gap = IntervalSet([Interval(NOW - 5000, NOW - 4000), Interval(NOW - 3000, NOW - 60)])
-    lookups[KEYS[4]] = Lookup(KEYS[4], NOW - 5000, NOW - 60, 0.0, 0, NOW - 60, gap)
+    lookups[KEYS[4]] = Lookup(KEYS[4], NOW - 5000, NOW - 60, 0.0, 0, NOW - 60, 0, gap)
 
     assert [one.key for one in task(lookups).behind] == [KEYS[4]]
+
+
+def test_a_piece_that_did_not_fit_is_shorter_the_next_time():
+    lookups = known(swept=HOUR)
+    lookups[KEYS[0]] = Lookup(KEYS[0], NOW - 48 * HOUR, NOW - 60, 0.0, 0, NOW - HOUR, 120, IntervalSet())
+    found = sweep_of(list(lookups.values()), LIMITS, NOW)
+
+    assert found is not None
+    assert found[1].seconds == 120

@@ -19,6 +19,8 @@ CREATE TABLE lookup (
     events_per_second REAL,
     sweep_cursor INTEGER NOT NULL DEFAULT 0,
     swept INTEGER NOT NULL DEFAULT 0,
+    -- how long the next slice of a gap may be; 0 for as long as it likes
+    slice_seconds INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (account, region, lookup)
 ) STRICT, WITHOUT ROWID;
 
