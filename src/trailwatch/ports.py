@@ -11,6 +11,7 @@ import msgspec
 from trailwatch.model.coverage import Interval, LookupKey
 from trailwatch.model.match import Reject
 from trailwatch.model.message import Message
+from trailwatch.model.signal import Arrival, Feed, Kept, Touched
 
 
 class CoverageGain(msgspec.Struct, frozen=True):
@@ -72,3 +73,34 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Comes back after that time."""
+
+
+class SignalState(Protocol):
+    """Where the signals of correlations are kept from one run to the next."""
+
+    def begin(self, feeds: Sequence[Feed]) -> None:
+        """Makes room for these correlations; called before anything else."""
+
+    def add(self, signals: Sequence[Kept]) -> Arrival:
+        """Keeps what is new."""
+
+    def fresh(self, arrival: Arrival) -> list[Touched]:
+        """Groups that gained signals then, of correlations that may be judged at once.
+
+        A group that has too few signals to hold is left out.
+        """
+
+    def everything(self) -> list[Touched]:
+        """The same for all groups there are, in pieces of time."""
+
+    def points(self, rule_id: str, group: int, after: int, before: int) -> list[tuple[int, str, str, int]]:
+        """Time, rule, value and number of the signals of a group with `after` < time < `before`."""
+
+    def members(self, rule_id: str, group: int, within: Iterable[Interval]) -> list[Kept]:
+        """The signals of a group that lie in these stretches, by time."""
+
+    def due(self, watermark: int, limit: int) -> list[Touched]:
+        """Moments of correlations that could not be judged at once and now can, oldest first; `high` is `low`."""
+
+    def judged(self, watermark: int, moments: Sequence[Touched]) -> None:
+        """These moments need no more judging."""

@@ -51,6 +51,13 @@ def final_after(correlation: Correlation, moment: int) -> int:
     return moment + ahead + LATENESS_SECONDS
 
 
+def positive_rules(correlation: Correlation) -> frozenset[str]:
+    """The rules whose signals make it hold: all but those that must be absent."""
+    if correlation.expression is None:
+        return frozenset(correlation.rules)
+    return frozenset(_positive(correlation.expression))
+
+
 def holds_at(correlation: Correlation, points: Iterable[Point]) -> list[int]:
     """The moments at which the correlation holds, ascending.
 

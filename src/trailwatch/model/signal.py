@@ -23,6 +23,8 @@ class Brief(msgspec.Struct, frozen=True):
     source_ip: str
     user_agent: str
     error_code: str
+    identity: str = ""
+    """From where lineage goes back, see `trailwatch.detect.links.identity_of`; empty for the principal."""
 
 
 ACTOR = "actor"
@@ -61,3 +63,58 @@ class Link(msgspec.Struct, frozen=True):
     parent_text: str = ""
     """The parent for people, such as `user alice in 111122223333`."""
     child_text: str = ""
+
+
+class Feed(msgspec.Struct, frozen=True):
+    """What a state has to know of a correlation to keep its signals; all spans in seconds."""
+
+    rule_id: str
+    bases: tuple[str, ...]
+    """Ids of the rules that its signals come from."""
+    span: int
+    slot: int
+    """Signals are kept together by stretches of event time of this length."""
+    keep: int
+    """How long before everything that may still arrive its signals are needed."""
+    settles: int = 0
+    """How long after a moment it may be judged; 0 where it may be judged at once."""
+    needed: int = 1
+    """So few signals within two spans never make it hold."""
+    several: bool = False
+    """Whether signals of one rule alone never make it hold."""
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A signal as a state keeps it: unique by all but its content."""
+
+    rule_id: str
+    group: int
+    """Stands for the key: 63 bits of a digest."""
+    time: int
+    id: int
+    """Stands for the event, or for the correlation, key and moment: 63 bits of a digest."""
+    base_id: str
+    value: str
+    content: bytes
+    """Whatever the reader of the state needs of it."""
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """What became of some signals that were kept."""
+
+    late: int
+    """So many came later than they could count in full."""
+    mark: int
+    """For `fresh`: what is new."""
+    rule_ids: tuple[str, ...]
+
+
+class Touched(msgspec.Struct, frozen=True):
+    """Some signals of one group that are new."""
+
+    rule_id: str
+    group: int
+    low: int
+    """Time of the earliest."""
+    high: int
+    """Time of the latest."""

@@ -16,6 +16,7 @@ from trailwatch.store.pace import Pace
 from trailwatch.store.regions import Regions
 from trailwatch.store.rejects import Rejects
 from trailwatch.store.seen import SeenEvents
+from trailwatch.store.signals import Signals
 
 DAY = 86400
 
@@ -27,6 +28,8 @@ class Retention(msgspec.Struct, frozen=True):
     """By event time; at least as far as the sweep reads back."""
     alerts: int = 400 * DAY
     """Since they last grew or were handled; longer than the 90 days that can be read again."""
+    signals: int = 25 * 3600
+    """By event time, besides the time spans of the correlations themselves; as long as events may arrive late."""
     messages: int = 90 * DAY
     rejects: int = 30 * DAY
 
@@ -46,6 +49,7 @@ class Store:
         self.outbox = Outbox(database)
         self.seen = SeenEvents(database)
         self.rejects = Rejects(database)
+        self.signals = Signals(database)
         self.coverage = Coverage(database)
         self.pace = Pace(database)
         self.cycles = Cycles(database)
@@ -68,6 +72,7 @@ class Store:
         """Forgets what is past its time; called at the end of a cycle. How many rows left."""
         return (
             self.seen.prune(now - retention.seen)
+            + self.signals.prune(now - retention.signals)
             + self.alerts.prune(now - retention.alerts)
             + self.outbox.prune(now - retention.messages)
             + self.rejects.prune(now - retention.rejects)
