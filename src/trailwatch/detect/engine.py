@@ -1,14 +1,16 @@
-"""Stage 1: a delivery's records in; matches, signals, rejects and counters out. A pure function of both."""
+"""Stage 1: a delivery's records in; matches, signals, links, rejects and counters out. A pure function of both."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from trailwatch.detect.compile import compile_predicate
 from trailwatch.detect.derived import ScriptEvent
+from trailwatch.detect.links import ISSUING_NAMES, LinkMaker
 from trailwatch.detect.plans import NOTHING, CompiledRule, PlanTable
 from trailwatch.detect.record import Record
 from trailwatch.detect.signals import SignalMaker, wants_of
@@ -76,6 +78,7 @@ class _Run:
         self._feeders = feeders
         self._delivery = delivery
         self._found = Found(rejects=list(delivery.rejects))
+        self._links = LinkMaker()
         self._seen: dict[str, Any] = {}
         """Event id to the account of the first record with it."""
         self._also_seen: set[tuple[Any, str]] = set()
@@ -101,6 +104,8 @@ class _Run:
             if not is_new(event.recipientAccountId or "", event.eventID):
                 self._duplicates += 1
                 continue
+            if event.eventName in ISSUING_NAMES:
+                self._issued(Record(raw, event), event.eventTime, event.eventID)
             if plan is not NOTHING:
                 record = Record(raw, event)
                 held = [*plan.certain, *(compiled for compiled, test in plan.open if test(record))]
@@ -136,6 +141,8 @@ class _Run:
         if not self._is_new(account if isinstance(account, str) else "", event.event_id or synthetic_event_id(body)):
             self._duplicates += 1
             return
+        if event.name in ISSUING_NAMES:
+            self._issued(record, event.time, event.event_id or synthetic_event_id(body))
         held = [compiled for compiled in self._table.candidates(event.name) if compiled.tree.test(record)]
         self._told(held, record, position)
 
@@ -154,6 +161,7 @@ class _Run:
         self._found.tally.unkeyed += unkeyed
         self._found.tally.matches += len(said)
         if said:
+            self._links.caller(record)
             self._matched += 1
         else:
             self._unmatched += 1
@@ -173,6 +181,13 @@ class _Run:
                     self._found.matches.append(match)
         return said
 
+    def _issued(self, record: Record, time: datetime, event_id: str) -> None:
+        """Who got credentials or was made by this event is told whether a rule matches it or not."""
+        try:
+            self._links.issued(record, int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()), event_id)
+        except DecodeError:
+            return  # whatever is wrong with the record is told when its rules are asked
+
     def _reject(self, body: bytes, position: int, error: DecodeError) -> None:
         self._found.rejects.append(Reject(self._delivery.origin, position, str(error), body[:REJECT_BODY_LIMIT]))
 
@@ -191,4 +206,5 @@ class _Run:
         tally.matched = self._matched
         tally.unmatched = self._unmatched
         tally.failures = len(found.failures)
+        found.links = self._links.links()
         return found

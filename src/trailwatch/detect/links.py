@@ -15,6 +15,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+
+from trailwatch.detect.record import Record
 from trailwatch.model.actor import node_text
 from trailwatch.model.principal import Principal, principal_of
 from trailwatch.model.signal import Link
@@ -76,10 +79,10 @@ def identity_of(principal: Principal) -> str:
     """The identity from which the way back begins: the access key, else whatever the record tells most exactly."""
     if _KEY.fullmatch(principal.access_key):
         return f"key:{principal.access_key}"
-    if principal.kind == "AWSService":
+    if principal.kind == "AWSService" or (principal.invoked_by and principal.key == principal.invoked_by):
         return f"service:{principal.key}@{principal.account}"
-    if principal.kind == "IAMUser" and principal.arn:
-        return f"login:{plain(principal.arn)}"
+    if principal.kind == "IAMUser" and (principal.arn or principal.account):
+        return f"login:{plain(principal.arn) or _user_arn('aws', principal.account, principal.name)}"
     return plain(principal.arn) or principal.key
 
 
@@ -106,6 +109,40 @@ def own_links(record: Mapping[str, Any]) -> list[Link]:
     identity = _part(record, "userIdentity")
     call = _Call(record, principal, "", ALWAYS, "")
     return [call.link(kind, parent, child) for kind, parent, child in _own(principal, identity) if parent != child]
+
+
+class LinkMaker:
+    """Collects the links of one delivery, each once."""
+
+    def __init__(self) -> None:
+        self._links: dict[Link, None] = {}
+        self._callers: set[bytes] = set()
+
+    def issued(self, record: Record, time: int, event_id: str) -> None:
+        """Adds what an event states, if its name is one of `ISSUING_NAMES`."""
+        self._links.update(dict.fromkeys(links_of(record, time, event_id)))
+
+    def caller(self, record: Record) -> None:
+        """Adds what the record knows of its caller."""
+        try:
+            identity = bytes(_IDENTITY.decode(record.raw).userIdentity)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            identity = b""
+        if identity and identity in self._callers:
+            return
+        self._callers.add(identity)
+        self._links.update(dict.fromkeys(own_links(record)))
+
+    def links(self) -> list[Link]:
+        """Everything that was added, in the order of its first coming."""
+        return list(self._links)
+
+
+class _Identity(msgspec.Struct, frozen=True, gc=False):
+    userIdentity: msgspec.Raw = msgspec.Raw(b"")  # noqa: N815 the record's own name
+
+
+_IDENTITY = msgspec.json.Decoder(_Identity)
 
 
 def plain(arn: str) -> str:
@@ -280,10 +317,12 @@ ISSUING: dict[str, Callable[[_Call], Iterator[Link]]] = {
 }
 """Lower-cased names of the events that state links, and who reads each."""
 
-ISSUING_NAMES = (
-    *("AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "AssumeRoot", "GetSessionToken"),
-    *("GetFederationToken", "GetSigninToken", "SwitchRole", "CreateAccessKey", "CreateUser"),
-    *("CreateLoginProfile", "UpdateLoginProfile"),
+ISSUING_NAMES = frozenset(
+    {
+        *("AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "AssumeRoot", "GetSessionToken"),
+        *("GetFederationToken", "GetSigninToken", "SwitchRole", "CreateAccessKey", "CreateUser"),
+        *("CreateLoginProfile", "UpdateLoginProfile"),
+    }
 )
 """The same names as records spell them."""
 
@@ -295,6 +334,10 @@ def _user(call: _Call, name: str) -> str:
         return own if call.principal.kind == "IAMUser" else ""
     account = _text(call.record, "recipientAccountId") or call.principal.account
     partition = own.split(":")[1] if own.startswith("arn:") else "aws"
+    return _user_arn(partition, account, name)
+
+
+def _user_arn(partition: str, account: str, name: str) -> str:
     return f"arn:{partition}:iam::{account}:user/{name}"
 
 

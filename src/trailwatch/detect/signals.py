@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from trailwatch.detect.leaf import text_of
+from trailwatch.detect.links import identity_of
 from trailwatch.detect.record import Record, getter
 from trailwatch.model.event import Event
 from trailwatch.model.identity import shortened, synthetic_event_id
@@ -116,6 +117,7 @@ class SignalMaker:
             source_ip=head.sourceIPAddress or "",
             user_agent=head.userAgent or "",
             error_code=head.errorCode or "",
+            identity=identity_of(principal),
         )
 
     def _principal(self, identity: bytes, account: str) -> Principal:
@@ -162,6 +164,7 @@ def _brief_of(event: Event, raw: bytes) -> Brief:
         source_ip=event.source_ip,
         user_agent=event.user_agent,
         error_code=event.error_code,
+        identity=identity_of(principal),
     )
 
 

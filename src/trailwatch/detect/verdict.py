@@ -9,6 +9,7 @@ import msgspec
 
 from trailwatch.detect.derived import ScriptEvent
 from trailwatch.detect.leaf import text_of
+from trailwatch.detect.links import identity_of
 from trailwatch.detect.plans import CompiledRule
 from trailwatch.detect.reason import reason
 from trailwatch.detect.record import Record
@@ -106,6 +107,7 @@ def _match(compiled: CompiledRule, record: Record, event: Event, said: Said) -> 
         record=raw,
         title=said.title,
         context=said.context,
+        identity=identity_of(principal),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from trailwatch.model.rule import RuleInfo
-from trailwatch.model.signal import Signal
+from trailwatch.model.signal import Link, Signal
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -44,6 +44,8 @@ class Match(msgspec.Struct, frozen=True):
     """Further facts that a Python rule gives."""
     event_ids: tuple[str, ...] = ()
     """Of a correlation, the events that made it hold, oldest first; empty for a rule over single events."""
+    identity: str = ""
+    """From where lineage goes back, see `trailwatch.detect.links.identity_of`; empty for the principal."""
 
 
 class Reject(msgspec.Struct, frozen=True):
@@ -115,6 +117,7 @@ class Found(msgspec.Struct):
     rejects: list[Reject] = []
     failures: list[RuleFailure] = []
     signals: list[Signal] = []
+    links: list[Link] = []
     tally: Tally = msgspec.field(default_factory=Tally)
 
 
