@@ -75,7 +75,7 @@ def assemble(
     ruleset = wiring.load_ruleset(config, environment)
     _check_secrets(config, environment)
     archive = _LateArchive(config, environment) if config.archive.enabled else None
-    pipeline = Pipeline(_LateEngine(ruleset), store, archive, clock, wiring.routes_of(config))
+    pipeline = Pipeline(_LateEngine(ruleset), store, archive, clock, wiring.routes_of(config), ruleset)
     return Assembly(
         config=config,
         environment=environment,
@@ -104,7 +104,7 @@ class _LateEngine:
 
     @functools.cached_property
     def _engine(self) -> Evaluator:
-        return wiring.engine_of(self._ruleset)
+        return wiring.engine_of(self._ruleset, silent=True)
 
     def evaluate(self, delivery: Delivery) -> Found:
         return self._engine.evaluate(delivery)

@@ -47,6 +47,8 @@ DATA_EVENTS = frozenset(
     }
 )
 """Data events: event history does not hold them, so no look-up finds them."""
+OWN_CALLS = frozenset({"LookupEvents"})
+"""What trailwatch itself calls all the time: a look-up would find little but its own calls, more each time."""
 GLOBAL_SOURCES = frozenset({"cloudfront.amazonaws.com", "iam.amazonaws.com", "organizations.amazonaws.com"})
 """Services whose events are all recorded in one region, see `home_region`."""
 
@@ -112,7 +114,7 @@ def plan_of(rules: Iterable[Rule]) -> Plan:
     wanted: dict[str, list[tuple[Rule, frozenset[str]]]] = {}
     for rule in rules:
         for name, sources in _named(rule.condition):
-            if is_read_only(name) and name not in DATA_EVENTS:
+            if is_read_only(name) and name not in DATA_EVENTS | OWN_CALLS:
                 wanted.setdefault(name, []).append((rule, sources))
     names = [_planned(name, found) for name, found in wanted.items()]
     return Plan(tuple(sorted(names, key=lambda planned: (-planned.severity.rank, planned.name))))

@@ -142,9 +142,10 @@ def test_the_theft_of_a_secret_is_found_although_it_is_a_read_only_call(machine)
         happened(60, name="GetPasswordData", eventSource="ec2.amazonaws.com", region="eu-west-1", read_only=True)
     )
 
-    result = machine.run("check")
+    result = machine.run("check", "--format", "jsonl")
 
-    assert "1 new event, " in result.stdout
+    (alert,) = map(msgspec.json.decode, result.stdout.splitlines())
+    assert "password" in alert["title"].lower()
 
 
 def test_what_the_plan_did_not_reach_is_in_the_summary_and_comes_later(machine):

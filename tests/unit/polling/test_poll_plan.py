@@ -73,6 +73,12 @@ def test_data_events_are_not_planned_because_event_history_has_none():
     assert len(plan_of([rule("r", name("GetObject"))]).names) == 0
 
 
+def test_its_own_look_ups_are_not_planned():
+    assert [one.name for one in plan_of([rule("r", name("LookupEvents", "DescribeTrails"))]).names] == [
+        "DescribeTrails"
+    ]
+
+
 def test_calls_that_only_sound_like_reading_are_left_to_the_poll():
     assert [is_read_only(one) for one in ("GetFederationToken", "GetSigninToken", "ConsoleLogin", "DeleteTrail")] == [
         False
