@@ -1,7 +1,9 @@
 """The cron line: one line in the log, nothing to mail, whatever else runs; and the lock behind it."""
 
+import contextlib
 import fcntl
 import os
+import pty
 import signal
 import subprocess
 import time
@@ -9,6 +11,8 @@ import time
 import pytest
 
 from trailwatch.errors import StoreError
+
+from .conftest import COMMAND
 
 LINE = "trailwatch -c 2>&1 >> trailwatch.log"
 
@@ -156,3 +160,29 @@ def test_errors_of_the_state_file_are_told_with_exit_code_one(small):
 
     assert result.returncode == StoreError.exit_code
     assert result.stdout.startswith("error: ")
+
+
+def test_on_a_terminal_alerts_are_readable_blocks_and_the_summary_comes_last(small):
+    small.lab.console_login("root", region="us-east-1")
+    main_end, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [COMMAND, "check"],
+        env=small.environment,
+        cwd=small.folder,
+        stdout=terminal,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(terminal)
+    shown = b""
+    with contextlib.suppress(OSError):
+        while part := os.read(main_end, 4096):
+            shown += part
+    os.close(main_end)
+    _, error = process.communicate(timeout=60)
+
+    text = shown.decode().replace("\r\n", "\n")
+    assert (process.returncode, error) == (0, "")
+    assert text.count("ConsoleLogin (signin.amazonaws.com)") == 1
+    assert "WHAT TO DO NEXT" in text
+    assert " good: 2 regions, " in text.splitlines()[-1]
