@@ -32,13 +32,13 @@ def list_rejects(invocation: Invocation, limit: int, form: str) -> None:
     from trailwatch.cli.scan_output import write_jsonl, write_table
     from trailwatch.wiring import open_store
 
-    rejects = open_store(invocation.config(), invocation.environment).rejects
-    rows = [_row(reject) for reject in rejects.recent(limit)]
+    with open_store(invocation.config(), invocation.environment) as store:
+        rows = [_row(reject) for reject in store.rejects.recent(limit)]
+        total = store.rejects.count()
     if form == "jsonl":
         write_jsonl(rows, sys.stdout)
     elif rows:
         write_table(rows, _COLUMNS, sys.stdout)
-    total = rejects.count()
     if total > len(rows):
         click.echo(f"{len(rows):,} of {total:,} rejects; --limit shows more", err=True)
 
@@ -52,7 +52,8 @@ def show(invocation: Invocation, reject_id: int, raw: bool) -> None:
     from trailwatch.model.inert import for_terminal
     from trailwatch.wiring import open_store
 
-    stored = open_store(invocation.config(), invocation.environment).rejects.find(reject_id)
+    with open_store(invocation.config(), invocation.environment) as store:
+        stored = store.rejects.find(reject_id)
     if stored is None:
         raise UsageError("rejects", f"there is no reject {reject_id}", "trailwatch rejects list shows their ids")
     if raw:

@@ -13,7 +13,7 @@ import msgspec
 from trailwatch.rules.rule import Correlation, Problem, Rule
 from trailwatch.version import __version__
 
-FORMAT = 3
+FORMAT = 4
 """Goes up whenever a cached rule would be read differently."""
 _KEPT = 8
 
@@ -39,19 +39,33 @@ def digest_of(parts: Iterable[bytes]) -> str:
 
 def load(folder: Path, digest: str) -> CachedRules | None:
     """What was kept under the digest; None when nothing was, or what is there cannot be read."""
+    content = load_bytes(folder, "rules", digest)
     try:
-        return msgspec.json.decode((folder / f"rules-{digest}.json").read_bytes(), type=CachedRules)
-    except (OSError, msgspec.MsgspecError, RecursionError):
+        return None if content is None else msgspec.json.decode(content, type=CachedRules)
+    except (msgspec.MsgspecError, RecursionError):
         return None
 
 
 def keep(folder: Path, digest: str, rules: CachedRules) -> None:
     """Writes the rules in one step; a folder that cannot be written only costs time at the next start."""
+    keep_bytes(folder, "rules", digest, msgspec.json.encode(rules))
+
+
+def load_bytes(folder: Path, kind: str, digest: str) -> bytes | None:
+    """What was kept under the kind and digest, if anything."""
+    try:
+        return (folder / f"{kind}-{digest}.json").read_bytes()
+    except OSError:
+        return None
+
+
+def keep_bytes(folder: Path, kind: str, digest: str, content: bytes) -> None:
+    """Writes it in one step, and removes what of this kind was used least recently."""
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix="rules-", suffix=".tmp", delete=False) as file:
-            file.write(msgspec.json.encode(rules))
-        Path(file.name).replace(folder / f"rules-{digest}.json")
-        kept = sorted(folder.glob("rules-*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=f"{kind}-", suffix=".tmp", delete=False) as file:
+            file.write(content)
+        Path(file.name).replace(folder / f"{kind}-{digest}.json")
+        kept = sorted(folder.glob(f"{kind}-*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
         for path in kept[_KEPT:]:
             path.unlink(missing_ok=True)

@@ -79,7 +79,7 @@ def rule_info(document: Placed, slug: str, origin: str) -> RuleInfo:
         title=str(data["title"]),
         severity=Severity(str(data.get("level") or "medium").lower()),
         origin=origin,
-        description=str(data.get("description") or "").strip(),
+        description=" ".join(str(data.get("description") or "").split()),
         tactics=tuple(tag for tag in attack if tag in TACTICS),
         techniques=tuple(tag.upper() for tag in attack if _TECHNIQUE.fullmatch(tag)),
         tags=tags,

@@ -10,7 +10,10 @@ from trailwatch.rules.predicate import And, Const
 from trailwatch.testing import delivery, event, matches
 
 FULL = '''
-"""Users with names that are numbers."""
+"""Users with names
+
+    that are numbers.
+"""
 from datetime import timedelta
 
 ID = "numeric-user"
