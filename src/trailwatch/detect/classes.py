@@ -24,8 +24,10 @@ _CONCLUDED: dict[str, tuple[str, Callable[[str], bool]]] = {
 
 def plain_path(field: Field) -> str | None:
     """The plain field that decides the test, if one does."""
-    if field.path in _CONCLUDED and not field.strict and field.op not in REFERENCES:
-        return _CONCLUDED[field.path][0]
+    if field.path in _CONCLUDED:
+        # what is concluded is never null, so only NULL says of both fields that they have no value
+        apart = field.strict or field.op in REFERENCES or field.op in {Op.ABSENT, Op.IS_NULL}
+        return None if apart else _CONCLUDED[field.path][0]
     return field.path if field.path in PLAIN_FIELDS and field.op not in REFERENCES else None
 
 
