@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -30,19 +31,21 @@ def command(invocation: Invocation, form: str) -> None:
 
     from trailwatch import wiring
     from trailwatch.clock import SystemClock
+    from trailwatch.service.trouble import reasons
 
     config = invocation.config()
     path = wiring.state_path(config, invocation.environment)
     now = SystemClock().now()
     if not path.exists():
-        status = _never(str(path))
+        status, cannot_read = _never(str(path)), []
     else:
         with wiring.open_store(config, invocation.environment) as store:
             status = status_of(store, config, now)
+            cannot_read = reasons(store.regions.troubles(), int(now.timestamp()))
     if form == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(status)))
     else:
-        click.echo("\n".join(_lines(status)))
+        click.echo("\n".join(_lines(status, cannot_read)))
     sys.exit(0 if status["healthy"] else 1)
 
 
@@ -131,7 +134,7 @@ def _planned(lookups: list[Lookup], now: int, oldest: int) -> dict[str, int]:
     }
 
 
-def _lines(status: dict[str, Any]) -> list[str]:
+def _lines(status: dict[str, Any], reasons: Sequence[str]) -> list[str]:
     from trailwatch.service.report import duration
 
     good, age = status["last_good_cycle"], status["last_good_age_seconds"]
@@ -153,16 +156,9 @@ def _lines(status: dict[str, Any]) -> list[str]:
         )
     planned = status["planned_lookups"]
     lines.append(f"by name:         {planned['names']} names, oldest {duration(planned['oldest_seconds'])}")
-    lines.extend(
-        f"cannot read:     {one['account']}/{one['region']} since {one['since']}: {_plain(one['error'])}"
-        for one in status["troubles"]
-    )
+    lines.extend(f"cannot read:     {reason}" for reason in reasons)
     outbox = ", ".join(f"{count} {state}" for state, count in status["outbox"].items()) or "empty"
     return [*lines, f"outbox:          {outbox}"]
-
-
-def _plain(text: str) -> str:
-    return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
 def _time(seconds: float) -> str:

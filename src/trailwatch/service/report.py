@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -109,10 +110,13 @@ class CycleReport(msgspec.Struct):
     def _shortcomings(self) -> list[str]:
         parts = []
         if self.unread:
-            parts.append("not read: " + _listed([f"{_place(one)} {one.error_kind}" for one in self.unread]))
+            kinds: dict[str, list[str]] = {}
+            for one in self.unread:
+                kinds.setdefault(one.error_kind, []).append(self._place(one))
+            parts.append("not read: " + ", ".join(f"{listed(places)} {kind}" for kind, places in kinds.items()))
         if self.behind:
             parts.append(
-                "behind: " + _listed([f"{_place(one)} {duration(one.behind_seconds)}" for one in self.behind])
+                "behind: " + listed([f"{self._place(one)} {duration(one.behind_seconds)}" for one in self.behind])
             )
         waiting = max((len(one.waiting) for one in self.regions), default=0)
         if waiting:
@@ -127,8 +131,14 @@ class CycleReport(msgspec.Struct):
         if self.dead:
             parts.append(_count(self.dead, "message") + " given up")
         if self.errors:
-            parts.append("not delivered: " + _listed(sorted(self.errors)))
+            parts.append("not delivered: " + listed(sorted(self.errors)))
         return parts + self.problems
+
+    def _place(self, region: RegionReport) -> str:
+        if region.region == "*":
+            return region.account
+        several = len({one.account for one in self.regions}) > 1
+        return f"{region.account}/{region.region}" if several else region.region
 
 
 def duration(seconds: int) -> str:
@@ -141,15 +151,12 @@ def duration(seconds: int) -> str:
     return f"{minutes}m" if minutes else f"{seconds}s"
 
 
-def _place(region: RegionReport) -> str:
-    return f"{region.account}/{region.region}" if region.region == "*" else region.region
-
-
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
-def _listed(items: list[str]) -> str:
+def listed(items: Sequence[str]) -> str:
+    """The first few, and how many more there are."""
     rest = len(items) - LISTED
     return ", ".join(items[:LISTED]) + (f" and {rest} more" if rest > 0 else "")
 

@@ -6,13 +6,15 @@ import hashlib
 from collections.abc import Sequence
 
 from trailwatch.model.message import Message
-from trailwatch.service.report import RegionReport, duration
+from trailwatch.service.report import RegionReport, duration, listed
 from trailwatch.store.regions import Trouble
 from trailwatch.store.store import Store
 
 PATIENCE_SECONDS = 600
 """What may pass by itself, such as a network fault, is told when it lasts so long."""
 REPEAT_SECONDS = 86400
+SHORT_SECONDS = 60
+"""How long something lasts is not said below that."""
 
 
 def tell_troubles(store: Store, regions: Sequence[RegionReport], notifiers: Sequence[str], now: int) -> list[Message]:
@@ -39,9 +41,9 @@ def tell_troubles(store: Store, regions: Sequence[RegionReport], notifiers: Sequ
                 if before is not None and before.told:
                     over.append(before)
         if due:
-            told.append(_message("cannot read", due, now, _reasons(due, now)))
+            told.append(_message("cannot read", due, now, "\n".join(reasons(due, now))))
         if over:
-            told.append(_message("reads again", over, now, _reasons(over, now)))
+            told.append(_message("reads again", over, now, "\n".join(reasons(over, now))))
         for message in told:
             store.outbox.add(message, notifiers, now)
     return told
@@ -56,7 +58,6 @@ def _is_due(trouble: Trouble, now: int) -> bool:
 
 def _message(what: str, troubles: Sequence[Trouble], now: int, body: str) -> Message:
     first = troubles[0]
-    place = first.account if first.region == "*" else f"{first.account}/{first.region}"
     more = f" and {len(troubles) - 1} more" if len(troubles) > 1 else ""
     places = "\0".join(f"{one.account}/{one.region}" for one in troubles)
     return Message(
@@ -64,14 +65,32 @@ def _message(what: str, troubles: Sequence[Trouble], now: int, body: str) -> Mes
         created=now,
         principal="",
         alerts=(),
-        headline=f"trailwatch {what} {place}{more}",
+        headline=f"trailwatch {what} {_origin(first)}{more}",
         body=body,
     )
 
 
-def _reasons(troubles: Sequence[Trouble], now: int) -> str:
-    lines = []
+def reasons(troubles: Sequence[Trouble], now: int) -> list[str]:
+    """One line for each reason: where it is so, for how long, why, and what to do."""
+    alike: dict[tuple[str, str], list[Trouble]] = {}
     for one in troubles:
         text = "".join(char if char.isprintable() else "\ufffd" for char in one.what)
-        lines.append(f"{one.account}/{one.region}, for {duration(max(0, now - one.since))}: {text}")
-    return "\n".join(lines)
+        alike.setdefault((one.account, text.removeprefix(f"{_origin(one)}: ")), []).append(one)
+    return [_reason(account, text, found, now) for (account, text), found in alike.items()]
+
+
+def _reason(account: str, text: str, troubles: Sequence[Trouble], now: int) -> str:
+    names = [one.region for one in troubles]
+    if names == ["*"]:
+        where = f"all of {account}"
+    elif len(names) == 1:
+        where = f"{account}/{names[0]}"
+    else:
+        where = f"{len(names)} regions of {account} ({listed(names)})"
+    seconds = max(0, now - min(one.since for one in troubles))
+    since = f", for {duration(seconds)}" if seconds >= SHORT_SECONDS else ""
+    return f"{where}{since}: {text}"
+
+
+def _origin(trouble: Trouble) -> str:
+    return trouble.account if trouble.region == "*" else f"{trouble.account}/{trouble.region}"

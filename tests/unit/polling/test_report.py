@@ -40,7 +40,7 @@ def test_everything_that_went_wrong_is_said():
 
     assert report.line() == (
         "2026-11-23T04:15:02Z partial: 1 region, 24 requests, 10 new events, 0 alerts, 0 messages sent; "
-        "not read: ap-0 denied, ap-1 denied, ap-2 denied and 2 more; behind: eu-west-1 3h12m; "
+        "not read: ap-0, ap-1, ap-2 and 2 more denied; behind: eu-west-1 3h12m; "
         "plan: up to 2 names a region waiting, longest 15m; 2 rejects; 1 rule failure; "
         "1 message waiting; 1 message given up; not delivered: mail; heartbeat failed: x; 0.0 s"
     )
@@ -57,8 +57,15 @@ def test_a_busy_run_is_one_line_and_no_failure():
 def test_an_account_that_cannot_be_read_at_all_is_named():
     report = CycleReport(STARTED, FAILED, [RegionReport("production", "*", error_kind="denied", error="no")])
 
-    assert "not read: production/* denied" in report.line()
+    assert "not read: production denied" in report.line()
     assert report.exit_code == 1
+
+
+def test_with_several_accounts_each_region_says_whose_it_is():
+    other = RegionReport("444455556666", "eu-west-1", error_kind="throttled", error="slow")
+    report = CycleReport(STARTED, PARTIAL, [region("eu-west-1", behind_seconds=60), other])
+
+    assert "not read: 444455556666/eu-west-1 throttled; behind: 111122223333/eu-west-1 1m" in report.line()
 
 
 @pytest.mark.parametrize(
