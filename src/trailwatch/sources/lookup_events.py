@@ -26,6 +26,11 @@ TRIES = 4
 _DENIED = {
     "AccessDenied",
     "AccessDeniedException",
+    "NotAuthorized",
+    "OperationNotPermittedException",
+    "UnauthorizedOperation",
+}
+_NOT_KNOWN = {
     "AuthFailure",
     "ExpiredToken",
     "ExpiredTokenException",
@@ -34,13 +39,11 @@ _DENIED = {
     "InvalidSignatureException",
     "MissingAuthenticationToken",
     "MissingAuthenticationTokenException",
-    "NotAuthorized",
-    "OperationNotPermittedException",
     "OptInRequired",
     "SignatureDoesNotMatch",
-    "UnauthorizedOperation",
     "UnrecognizedClientException",
 }
+"""What AWS answers to credentials that are wrong or too old, or that a region which is not enabled does not know."""
 _THROTTLED = {
     "LimitExceededException",
     "RequestLimitExceeded",
@@ -52,6 +55,7 @@ _THROTTLED = {
     "ThrottlingException",
     "TooManyRequestsException",
 }
+_RENEW = "renew the AWS credentials, or correct the machine's clock, or enable the region"
 _REMEDIES = {
     "denied": "allow cloudtrail:LookupEvents there, or leave the region out with check.regions",
     "throttled": "another tool uses the same two requests a second; it is tried again in the next cycle",
@@ -180,15 +184,18 @@ def as_source_error(origin: str, error: Exception) -> SourceError | None:
 
 def _of_client_error(origin: str, error: ClientError) -> SourceError:
     code = error.response.get("Error", {}).get("Code", "Unknown")
-    message = error.response.get("Error", {}).get("Message", "")
+    message = str(error.response.get("Error", {}).get("Message", "")).rstrip(". ")
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    what = f"{code}: {message}" if message else code
+    if code in _NOT_KNOWN:
+        return SourceError(origin, what, _RENEW, kind="denied")
     if code in _DENIED:
         kind = "denied"
     elif code in _THROTTLED or status == 429:  # noqa: PLR2004 the status for too many requests
         kind = "throttled"
     else:
         kind = "unreachable" if status >= 500 else "invalid"  # noqa: PLR2004 where server errors begin
-    return _source_error(origin, kind, f"{code}: {message}" if message else code)
+    return _source_error(origin, kind, what)
 
 
 def _source_error(origin: str, kind: str, what: str) -> SourceError:

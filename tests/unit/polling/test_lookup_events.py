@@ -118,6 +118,14 @@ def test_errors_have_a_kind_that_says_what_to_do(error, kind):
     assert found.remedy
 
 
+def test_what_people_should_do_differs_between_missing_rights_and_credentials_that_do_not_work():
+    missing = as_source_error("a/r", refusal("AccessDeniedException", 400, message="No."))
+    expired = as_source_error("a/r", refusal("ExpiredTokenException", 400, message="Too old."))
+
+    assert str(missing).startswith("a/r: AccessDeniedException: No; allow cloudtrail:LookupEvents")
+    assert str(expired).startswith("a/r: ExpiredTokenException: Too old; renew the AWS credentials")
+
+
 def test_what_is_not_about_aws_is_not_dressed_up():
     assert as_source_error("a/r", KeyError("x")) is None
 
