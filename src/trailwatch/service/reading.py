@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -24,6 +25,7 @@ from trailwatch.sources.slices import Limits, Purpose, Slice
 from trailwatch.store.store import Store
 
 QUEUED_SLICES = 8
+LINGER_SECONDS = 0.1
 BATCH = 32
 """So many windows at most are committed together."""
 MEASURABLE_SECONDS = 60
@@ -208,7 +210,7 @@ class Reading:
         running = set(self._workers)
         told = False
         while running:
-            batch = self._batch()
+            batch = self._batch(alone=len(running) == 1)
             if not batch:
                 break
             self._commit([one for one in batch if isinstance(one, _Slice)], report)
@@ -224,14 +226,18 @@ class Reading:
             late = SourceError(_name(place), "no answer within the time of a cycle", "it is tried again in the next")
             self._note(place, late)
 
-    def _batch(self) -> list[_Slice | _Ended]:
-        """What the regions have ready; waits for the first, and comes back empty when time is up."""
+    def _batch(self, *, alone: bool) -> list[_Slice | _Ended]:
+        """What the regions have ready; waits for the first, and comes back empty when time is up.
+
+        Regions answer one soon after the other, so a moment's wait makes one commit of many.
+        """
         left = max(0.0, self._deadline - self._clock.monotonic()) + GRACE_SECONDS
         batch: list[_Slice | _Ended] = []
         with contextlib.suppress(queue.Empty):
             batch.append(self._queue.get(timeout=left))
+            ends = time.monotonic() + (0.0 if alone else LINGER_SECONDS)
             while len(batch) < BATCH:
-                batch.append(self._queue.get_nowait())
+                batch.append(self._queue.get(timeout=max(0.0, ends - time.monotonic())))
         return batch
 
     def _note(self, place: Place, error: Exception | None) -> None:

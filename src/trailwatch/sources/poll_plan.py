@@ -114,8 +114,7 @@ def plan_of(rules: Iterable[Rule]) -> Plan:
     wanted: dict[str, list[tuple[Rule, frozenset[str]]]] = {}
     for rule in rules:
         for name, sources in _named(rule.condition):
-            if is_read_only(name) and name not in DATA_EVENTS | OWN_CALLS:
-                wanted.setdefault(name, []).append((rule, sources))
+            wanted.setdefault(name, []).append((rule, sources))
     names = [_planned(name, found) for name, found in wanted.items()]
     return Plan(tuple(sorted(names, key=lambda planned: (-planned.severity.rank, planned.name))))
 
@@ -133,18 +132,21 @@ def _planned(name: str, found: Sequence[tuple[Rule, frozenset[str]]]) -> Planned
 
 
 def _named(condition: Predicate) -> Iterator[tuple[str, frozenset[str]]]:
-    """Each event name that can make the condition true, with the event sources asked for beside it."""
-    sources = frozenset(_values(condition, "eventSource"))
+    """Each name to look up that can make the condition true, with the event sources asked for beside it."""
     if isinstance(condition, Or):
         for item in condition.items:
             yield from _named(item)
     elif isinstance(condition, And):
+        sources: frozenset[str] | None = None
         for item in condition.items:
             for name, inner in _named(item):
+                if sources is None:
+                    sources = frozenset(_values(condition, "eventSource"))
                 yield name, inner or sources
-    elif isinstance(condition, Field):
+    elif isinstance(condition, Field) and condition.path == "eventName":
         for name in _values(condition, "eventName"):
-            yield name, frozenset()
+            if is_read_only(name) and name not in DATA_EVENTS and name not in OWN_CALLS:
+                yield name, frozenset()
 
 
 def _values(condition: Predicate, path: str) -> Iterator[str]:

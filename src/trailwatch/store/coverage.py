@@ -10,6 +10,8 @@ from trailwatch.model.coverage import Interval, IntervalSet, LookupKey
 from trailwatch.ports import CoverageGain
 from trailwatch.store.database import Database
 
+NONE = IntervalSet()
+
 
 class Lookup(msgspec.Struct, frozen=True):
     """One look-up that is asked again and again, and how it went so far. Times are seconds since 1970."""
@@ -36,7 +38,12 @@ class Lookup(msgspec.Struct, frozen=True):
 
     def gaps(self, oldest: int) -> IntervalSet:
         """What is missing between the first run (or `oldest`, if later) and the end of what was read last."""
-        return self.covered.missing(Interval(max(self.since, oldest), self.end))
+        window = Interval(max(self.since, oldest), self.end)
+        first = next(iter(self.covered), None)
+        if first is None or (len(self.covered) == 1 and first.start <= window.start):
+            # nearly every look-up in nearly every cycle
+            return NONE
+        return self.covered.missing(window)
 
 
 class SessionLookup(msgspec.Struct, frozen=True):
