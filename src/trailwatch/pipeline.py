@@ -1,4 +1,4 @@
-"""One delivery's way through: seen before? -> match -> archive -> one transaction -> acknowledge.
+"""One delivery's way through: seen before? -> match -> archive -> correlate and keep -> acknowledge.
 
 A crash at any line loses nothing: what was not committed is delivered again, because its coverage was not gained and
 it was not acknowledged. The archive is written before the commit, so a crash between the two leaves records there
@@ -14,6 +14,9 @@ from typing import Protocol
 import msgspec
 
 from trailwatch.decode.records import to_mapping
+from trailwatch.detect.correlator import Correlator, Firing
+from trailwatch.detect.firings import alert_of, titles_of
+from trailwatch.detect.firings import events_of as correlated_events
 from trailwatch.detect.telling import messages_of
 from trailwatch.detect.triage import events_of, group
 from trailwatch.errors import DecodeError
@@ -23,10 +26,13 @@ from trailwatch.model.match import Found
 from trailwatch.model.message import Message
 from trailwatch.model.severity import Severity
 from trailwatch.ports import Clock, Delivery
+from trailwatch.rules.rule import RuleSet
 from trailwatch.store.seen import EventKey
 from trailwatch.store.store import Store
 
 SEEN_BEFORE = "seen before"
+NOT_READ = "not read"
+"""In an alert's context: places that could not be read when an absence was judged."""
 
 
 class Evaluator(Protocol):
@@ -60,6 +66,7 @@ class Pipeline:
         archive: where polled records go; None keeps none.
         clock: what time it is.
         routes: for each notifier by name, the least severity that is sent there.
+        rules: what the engine runs, with the correlations over it.
     """
 
     def __init__(
@@ -69,12 +76,16 @@ class Pipeline:
         archive: Keeper | None,
         clock: Clock,
         routes: Mapping[str, Severity],
+        rules: RuleSet | None = None,
     ) -> None:
         self._engine = engine
         self._store = store
         self._archive = archive
         self._clock = clock
         self._routes = routes
+        rules = rules or RuleSet()
+        self._correlator = Correlator(rules.correlations, store.signals)
+        self._titles = titles_of(rules)
 
     def process(self, delivery: Delivery) -> Found:
         """What was found in the delivery, once it is committed and acknowledged.
@@ -97,6 +108,29 @@ class Pipeline:
         if delivery.ack is not None:
             delivery.ack()
         return found
+
+    def judge(self, watermark: int, unread: Sequence[str] = ()) -> int:
+        """Judges what correlations say of moments that are settled; how many alerts there are to it.
+
+        Args:
+            watermark: the time up to which everything readable was read, in seconds since 1970.
+            unread: places that cannot be read, which a person must know to judge an absence.
+        """
+        if not self._correlator.waits:
+            return 0
+        now, concluded, judged = int(self._clock.now().timestamp()), 0, 1
+        while judged:
+            with self._store.transaction():
+                firings, judged = self._correlator.judge(watermark)
+                self._conclude(firings, now, {NOT_READ: ", ".join(unread)} if unread else {})
+            concluded += len(firings)
+        return concluded
+
+    def _conclude(self, firings: Sequence[Firing], now: int, context: Mapping[str, str] | None = None) -> None:
+        alerts = [alert_of(firing, self._titles) for firing in firings]
+        if context:
+            alerts = [msgspec.structs.replace(one, context={**one.context, **context}) for one in alerts]
+        self._store.alerts.merge(alerts, now, {one.alert_id: correlated_events(one) for one in firings})
 
     def announce(self, now: int) -> list[Message]:
         """Puts all that was not told yet into the outbox; what comes back has every alert, by principal.
@@ -133,6 +167,8 @@ class Pipeline:
         with self._store.transaction():
             self._store.seen.add([one.key for one in fresh])
             self._store.alerts.merge(group(found.matches), now, events_of(found.matches))
+            firings, found.tally.late = self._correlator.add(found.signals)
+            self._conclude(firings, now)
             self._store.rejects.add(found.rejects, now)
             self._store.rejects.add_failures(found.failures, now)
             self._store.coverage.add(delivery.gains)

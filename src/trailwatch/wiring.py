@@ -85,10 +85,18 @@ def load_ruleset(
     )
 
 
-def engine_of(ruleset: RuleSet) -> Engine:
+def engine_of(ruleset: RuleSet, *, silent: bool = False) -> Engine:
+    """The engine; `silent` where nobody asks for matches of rules that only feed others."""
     from trailwatch.detect.engine import Engine
 
-    return Engine(ruleset)
+    return Engine(ruleset, silent=silent)
+
+
+def addresses_of(config: Config) -> AddressBook | None:
+    """The tables of addresses, read when the first is asked for."""
+    from trailwatch.enrich.addresses import Addresses
+
+    return Addresses(config.addresses)
 
 
 def notify_settings(config: Config) -> tuple[NotifySettings, ...]:

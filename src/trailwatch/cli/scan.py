@@ -50,6 +50,8 @@ class _Result(NamedTuple):
     """Everything that was found; matches in order, all severities."""
 
     matches: list[Match]
+    """Those of correlations last."""
+    correlated: list[Alert]
     rejects: list[Reject]
     failures: list[RuleFailure]
     tally: Tally
@@ -107,11 +109,12 @@ def command(
     config = invocation.config()
     rules = partial(_load, config, dict(invocation.environment), dirs, only, profile)
     ruleset = rules()
-    job = Job(partial(_engine, rules), seconds(since, "--since", now), seconds(until, "--until", now))
+    silent = wanted.show != "matches"
+    job = Job(partial(_engine, rules, silent=silent), seconds(since, "--since", now), seconds(until, "--until", now))
     files = find_files(paths)
     with _opened(wanted.output) as stream:
         processes = workers or cores()
-        result = _scan(files, job, wiring.engine_of(ruleset), processes)
+        result = _scan(files, job, wiring.engine_of(ruleset, silent=silent), ruleset, processes)
         alerts = _write(result, wanted, stream)
     took = time.perf_counter() - started
     if wanted.stats:
@@ -131,26 +134,29 @@ def _load(
     return wiring.load_ruleset(config, environment, dirs=dirs, only=only, profile=profile)
 
 
-def _engine(rules: Callable[[], RuleSet]) -> Engine:
+def _engine(rules: Callable[[], RuleSet], *, silent: bool) -> Engine:
     from trailwatch import wiring
 
-    return wiring.engine_of(rules())
+    return wiring.engine_of(rules(), silent=silent)
 
 
-def _scan(files: Sequence[LogFile], job: Job, engine: Engine, workers: int) -> _Result:
+def _scan(files: Sequence[LogFile], job: Job, engine: Engine, rules: RuleSet, workers: int) -> _Result:
     from trailwatch.cli.scan_pool import rest_the_collector, scan_files
+    from trailwatch.cli.scan_state import ScanState
     from trailwatch.model.match import Tally, in_order
 
     rest_the_collector()
-    result = _Result([], [], [], Tally())
-    with _progress(sum(file.size for file in files)) as progress:
+    result = _Result([], [], [], [], Tally())
+    with _progress(sum(file.size for file in files)) as progress, ScanState(rules) as state:
         stdin: BinaryIO = sys.stdin.buffer
         for found in scan_files(files, job, engine, workers=workers, stdin=stdin, progress=progress):
+            state.take(found)
             result.matches.extend(found.matches)
             result.rejects.extend(found.rejects)
             result.failures.extend(found.failures)
             result.tally.add(found.tally)
-    return result._replace(matches=_once(in_order(result.matches)))
+        matches, alerts = state.conclude()
+    return result._replace(matches=[*_once(in_order(result.matches)), *matches], correlated=alerts)
 
 
 def _once(matches: Sequence[Match]) -> list[Match]:
@@ -166,7 +172,9 @@ def _write(result: _Result, wanted: _Wanted, stream: TextIO) -> list[Alert]:
     from trailwatch.cli import scan_output as out
     from trailwatch.detect.triage import group
 
-    alerts = [alert for alert in group(result.matches) if alert.severity >= wanted.least]
+    single = [match for match in result.matches if not match.event_ids]
+    alerts = sorted([*group(single), *result.correlated], key=lambda alert: (alert.first_time, alert.id))
+    alerts = [alert for alert in alerts if alert.severity >= wanted.least]
     if wanted.show == "alerts":
         rows, columns = [out.alert_row(alert) for alert in alerts], out.ALERT_COLUMNS
     else:

@@ -75,7 +75,7 @@ def match_row(match: Match) -> Row:
         "event_source": match.event_source,
         "event_name": match.event_name,
         "event_id": match.event_id,
-        "event_ids": [match.event_id],
+        "event_ids": list(match.event_ids or (match.event_id,)),
         "principal": mask(match.principal),
         "actor": mask(match.actor),
         "source_ip": mask(match.source_ip),

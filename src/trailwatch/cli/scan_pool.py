@@ -178,5 +178,6 @@ def _scan(batch: Sequence[LogFile], engine: Engine, job: Job, stdin: BinaryIO | 
         everything.matches += found.matches
         everything.rejects += found.rejects
         everything.failures += found.failures
+        everything.signals += found.signals
         everything.tally.add(found.tally)
     return everything

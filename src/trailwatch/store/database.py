@@ -24,12 +24,13 @@ class Database:
 
     Args:
         path: the file, made with mode 0600 where it is not there; `":memory:"` for a store that is forgotten.
+        lasting: False for a file that is thrown away: it is faster, and worth nothing after a crash.
 
     Raises:
         StoreError: it cannot be opened, is no trailwatch state file, or was written by a newer trailwatch.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, lasting: bool = True) -> None:
         self.path = str(path)
         try:
             if self.path != ":memory:":
@@ -39,8 +40,11 @@ class Database:
             raise self._not_opened(error) from error
         try:
             self._connection.row_factory = sqlite3.Row
-            self._use_wal()
-            self._connection.execute("PRAGMA synchronous = FULL")
+            if lasting:
+                self._use_wal()
+            else:
+                self._connection.execute("PRAGMA journal_mode = MEMORY")
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if lasting else 'OFF'}")
             self._connection.execute("PRAGMA foreign_keys = ON")
             self._migrate()
         except sqlite3.Error as error:

@@ -1,0 +1,56 @@
+"""What stateful rules say of a scan: the same evaluator as in a cycle, over a store that is thrown away."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from trailwatch.detect.correlator import Correlator, Firing
+from trailwatch.detect.firings import alert_of, match_of, titles_of
+from trailwatch.model.alert import Alert
+from trailwatch.model.match import Found, Match
+from trailwatch.rules.rule import RuleSet
+from trailwatch.store.database import Database
+from trailwatch.store.store import Store
+
+
+class ScanState:
+    """Takes what was found piece by piece; the pieces and their order make no difference.
+
+    Args:
+        rules: the rules of the scan.
+    """
+
+    def __init__(self, rules: RuleSet) -> None:
+        self._titles = titles_of(rules)
+        self._folder = tempfile.TemporaryDirectory(prefix="trailwatch-scan-")
+        try:
+            self._store = Store(Database(Path(self._folder.name) / "state.sqlite3", lasting=False))
+        except BaseException:
+            self._folder.cleanup()
+            raise
+        self._correlator = Correlator(rules.correlations, self._store.signals)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._store.close()
+        self._folder.cleanup()
+
+    def take(self, found: Found) -> None:
+        """Keeps the signals, which leave `found`."""
+        if found.signals:
+            with self._store.transaction():
+                self._correlator.keep(found.signals)
+            found.signals = []
+
+    def conclude(self) -> tuple[list[Match], list[Alert]]:
+        """Matches and alerts of all correlations, by time; called once, after everything was taken."""
+        with self._store.transaction():
+            firings: list[Firing] = self._correlator.everything()
+        return [match_of(one, self._titles) for one in firings], [alert_of(one, self._titles) for one in firings]
