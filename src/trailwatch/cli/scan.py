@@ -234,6 +234,7 @@ def _write_stats(wanted: _Wanted, result: _Result, alerts: Sequence[Alert], took
         "left_out": dict(sorted(tally.left_out.items())),
         "mended": tally.mended,
         "failures": tally.failures,
+        "unkeyed": tally.unkeyed,
         "matched": tally.matched,
         "matches": sum(match.rule.severity >= wanted.least for match in result.matches),
         "alerts": len(alerts),
