@@ -17,6 +17,8 @@ from trailwatch.errors import ConfigError
 
 ENVIRONMENT_PREFIX = "TRAILWATCH_"
 NOT_SETTINGS = frozenset({"TRAILWATCH_CONFIG"})
+SUPPRESSIONS = "suppressions.d"
+"""The folder of suppressions beside the configuration file."""
 NOTIFIERS: dict[str, type[msgspec.Struct]] = {"email": Email, "console": Console}
 """`type` of a `[[notify]]` table -> its settings."""
 
@@ -80,6 +82,8 @@ def load(explicit: str | None, environment: Mapping[str, str], flags: Mapping[st
         gathering.take_text(name, value)
     for dotted, value in (flags or {}).items():
         gathering.take(dotted, value, f"--{dotted.split('.')[-1].replace('_', '-')}")
+    if path is not None:
+        gathering.place_suppressions(path)
     return Loaded(config=gathering.config(), settings=gathering.settings(), path=path)
 
 
@@ -160,6 +164,18 @@ class _Gathering:
             self._values[dotted] = Setting(_convert(value, self._kinds[dotted]), origin)
         except (ValueError, msgspec.ValidationError) as error:
             self._refuse(f"{origin}: {dotted}", _with_value(str(error), value), "correct it")
+
+    def place_suppressions(self, path: Path) -> None:
+        """Their folders are relative to the configuration file, which they belong to."""
+        beside = path.absolute().parent
+        folder = self._values.get("suppressions.folder")
+        named = Path(folder.value).expanduser() if folder and folder.value else Path(SUPPRESSIONS)
+        origin = folder.origin if folder else f"beside {path}"
+        self._values["suppressions.folder"] = Setting(str(beside / named), origin)
+        dirs = self._values.get("suppressions.dirs")
+        if dirs is not None:
+            placed = tuple(str(beside / Path(one).expanduser()) for one in dirs.value)
+            self._values["suppressions.dirs"] = Setting(placed, dirs.origin)
 
     def _list_item(self, origin: str, key: str, at: int, item: Any) -> Any:
         where = f"{origin}: {key}[{at}]"

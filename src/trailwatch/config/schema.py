@@ -72,6 +72,8 @@ class ArchiveSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The folder; empty for `archive` beside the state file."""
     enabled: bool = True
     """False keeps no copy of what was polled."""
+    keep: Seconds = 31536000.0
+    """How long, by event time; 0 for ever."""
 
 
 class RulesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,6 +87,32 @@ class RulesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which of the shipped rules: `core` or `standard`."""
     disabled: tuple[str, ...] = ()
     """Ids or slugs of rules that do not run."""
+
+
+class SuppressionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[suppressions]`: what nobody wants to be told of, one file each."""
+
+    folder: str = ""
+    """Where they are and where new ones are written; empty for `suppressions.d` beside the configuration file."""
+    dirs: tuple[str, ...] = ()
+    """Further folders of them."""
+
+
+class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[retention]`: how long the state file remembers."""
+
+    alerts: Seconds = 34560000.0
+    """Alerts, since they last grew or were handled; longer than the 90 days that can be read again."""
+    messages: Seconds = 7776000.0
+    """Messages that were sent or given up."""
+    rejects: Seconds = 2592000.0
+    """What could not be read, since it last came."""
+    suppressed: Seconds = 2592000.0
+    """Events that suppressions hid; the totals stay."""
+    seen: Seconds = 172800.0
+    """Ids of events that were read; a cycle keeps them at least as long as it reads back."""
+    signals: Seconds = 90000.0
+    """What correlations count, besides their own time spans."""
 
 
 class Email(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="email", tag_field="type"):
@@ -128,6 +156,28 @@ class Console(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="cons
 NotifySettings = Email | Console
 
 
+class AddressList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[addresses.list]]`: a list of addresses of your own."""
+
+    name: str
+    """How rules and outputs call it."""
+    kind: str
+    """What it is for: `office`, `vpn`, `proxy`, `tor`, `hosting`, `scanner`, `threat`, or a word of your own."""
+    path: str
+    """A text or CSV file with an address, a network or a range in each line."""
+
+
+class AddressSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[addresses]`: tables that say more of an address. None is needed; what none says no rule can use."""
+
+    mmdb: tuple[str, ...] = ()
+    """Tables in the MaxMind DB format, for country, city and network; of two that say the same, the first counts."""
+    aws_ranges: str = ""
+    """AWS's published `ip-ranges.json`; empty for none."""
+    list: tuple[AddressList, ...] = ()
+    """Lists of your own: offices, VPNs, scanners, Tor, threat intelligence."""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings; with no file at all this is what counts."""
 
@@ -135,6 +185,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     store: StoreSettings = StoreSettings()
     archive: ArchiveSettings = ArchiveSettings()
     rules: RulesSettings = RulesSettings()
+    suppressions: SuppressionSettings = SuppressionSettings()
+    retention: RetentionSettings = RetentionSettings()
+    addresses: AddressSettings = AddressSettings()
     account: tuple[Account, ...] = ()
     notify: tuple[NotifySettings, ...] = ()
     timezone: str = ""

@@ -88,6 +88,10 @@ class Tally(msgspec.Struct):
     """Times that a stateful rule could not use an event, because it lacks a value to group by or to count."""
     late: int = 0
     """Signals older than what stateful rules still remember; they count as far as anything is remembered."""
+    suppressed: int = 0
+    """Matches, and events of correlations, that a suppression hid."""
+    lapsed: int = 0
+    """Matches that a suppression would have hidden, had it not expired."""
     left_out: Counter[str] = msgspec.field(default_factory=Counter)
     """Records and files that are no events, by what they are: `digest`, `insight`, `before --since`, ..."""
 

@@ -1,0 +1,221 @@
+"""Stage 3, first step: suppressions keep matches from becoming alerts. Pure, and asked about matches alone.
+
+A suppression is judged at event time, so reading old events again gives the same result. One that has expired hides
+nothing, and says so in the context of what it would have hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from trailwatch.detect.compile import Test, compile_predicate
+from trailwatch.detect.correlator import Firing
+from trailwatch.detect.leaf import value_test
+from trailwatch.detect.record import Record
+from trailwatch.errors import DecodeError
+from trailwatch.model.alert import Alert
+from trailwatch.model.match import Match
+from trailwatch.model.rule import RuleInfo
+from trailwatch.model.signal import Brief
+from trailwatch.model.suppressed import LAPSED, Suppressed, suppressed_match
+from trailwatch.rules.predicate import Const, Field, Op
+from trailwatch.rules.rule import Problem
+from trailwatch.rules.suppression import EVERY_RULE, Suppression
+
+Names = Callable[[str, str, int], Sequence[str]]
+"""Further names to look for in `actor`: of (identity, principal, event time)."""
+
+
+class Facts(NamedTuple):
+    """What a suppression asks of one event of an alert."""
+
+    time: int
+    account: str
+    source_ip: str
+    names: Sequence[str]
+    """The principal's key, and the actor's where it is known."""
+    record: Record
+
+
+class SiftedMatches(NamedTuple):
+    """Matches that go on, what was hidden, and how many go on only because a suppression has expired."""
+
+    kept: list[Match]
+    hidden: list[Suppressed]
+    lapsed: int
+
+
+class SiftedFirings(NamedTuple):
+    kept: list[Firing]
+    hidden: list[Suppressed]
+    """Every event of those that are gone."""
+    lapsed: dict[str, str]
+    """For each alert id that goes on only because a suppression has expired, what to say of it."""
+
+
+class Ruling(NamedTuple):
+    """What suppressions say of one event."""
+
+    hides: Suppression | None
+    lapsed: Suppression | None
+
+
+_NOTHING = Ruling(None, None)
+
+
+class Suppressor:
+    """Asks suppressions, those first whose names come first.
+
+    Args:
+        suppressions: good ones, as `load_suppressions` gives them.
+        names: who an identity belongs to; without it an actor is known by the principal's key alone.
+    """
+
+    def __init__(self, suppressions: Iterable[Suppression], names: Names | None = None) -> None:
+        self.problems: list[Problem] = []
+        """Suppressions that hold a value which does not fit its operator; they hide nothing."""
+        self._all: list[_Compiled] = []
+        for one in sorted(suppressions, key=lambda one: one.name):
+            try:
+                self._all.append(_Compiled(one))
+            except ValueError as error:
+                self.problems.append(Problem(one.origin, str(error), error=True))
+        self._names = names
+        self._by_rule: dict[str, list[_Compiled]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._all)
+
+    def sift(self, matches: Iterable[Match]) -> SiftedMatches:
+        """The matches, in their order, without those that are hidden."""
+        kept: list[Match] = []
+        hidden: list[Suppressed] = []
+        lapsed = 0
+        for match in matches:
+            asked = self._of(match.rule)
+            said = self._ask(asked, self._facts(match)) if asked else _NOTHING
+            if said.hides is not None:
+                hidden.append(suppressed_match(match, said.hides.name))
+                continue
+            if said.lapsed is not None:
+                lapsed += 1
+                match = msgspec.structs.replace(match, context={**match.context, LAPSED: _expired(said.lapsed)})  # noqa: PLW2901 the same match with a note
+            kept.append(match)
+        return SiftedMatches(kept, hidden, lapsed)
+
+    def sift_firings(self, firings: Iterable[Firing]) -> SiftedFirings:
+        """What correlations concluded, without that of which every event is hidden.
+
+        Their events have no record at hand, so a suppression with a selection hides none of them.
+        """
+        kept: list[Firing] = []
+        hidden: list[Suppressed] = []
+        lapsed: dict[str, str] = {}
+        for firing in firings:
+            asked = self._of(firing.correlation.info)
+            members = firing.members if asked else ()
+            briefs = list({(one.account, one.event_id): one.brief for one in members}.values())
+            said = [self._ask(asked, self._facts_of(brief)) for brief in briefs]
+            gone = [one.hides.name for one in said if one.hides]
+            if gone and len(gone) == len(said):
+                hidden += [_suppressed(firing, brief, name) for brief, name in zip(briefs, gone, strict=True)]
+                continue
+            late = [one.lapsed for one in said if one.lapsed]
+            if late and len(late) + len(gone) == len(said):
+                lapsed[firing.alert_id] = _expired(late[0])
+            kept.append(firing)
+        return SiftedFirings(kept, hidden, lapsed)
+
+    def judge(self, alert: Alert) -> list[Ruling]:
+        """For each event of the evidence, what hides it and what would, had it not expired."""
+        asked = self._of(alert.rule)
+        if not asked:
+            return [_NOTHING] * len(alert.evidence)
+        return [
+            self._ask(asked, Facts(one.time, one.account, one.source_ip, (alert.principal,), Record(one.record)))
+            for one in alert.evidence
+        ]
+
+    def _of(self, rule: RuleInfo) -> list[_Compiled]:
+        found = self._by_rule.get(rule.id)
+        if found is None:
+            names = {EVERY_RULE, rule.id, rule.slug}
+            found = self._by_rule[rule.id] = [one for one in self._all if names & one.rules]
+        return found
+
+    def _facts(self, match: Match) -> Facts:
+        names: Sequence[str] = (match.principal,)
+        if self._names is not None:
+            names = (match.principal, *self._names(match.identity, match.principal, match.time))
+        return Facts(match.time, match.account, match.source_ip, names, Record(match.record))
+
+    def _facts_of(self, brief: Brief) -> Facts:
+        names: Sequence[str] = (brief.principal,)
+        if self._names is not None:
+            names = (brief.principal, *self._names(brief.identity, brief.principal, brief.time))
+        return Facts(brief.time, brief.account, brief.source_ip, names, Record(b""))
+
+    @staticmethod
+    def _ask(asked: Sequence[_Compiled], facts: Facts) -> Ruling:
+        lapsed = None
+        for one in asked:
+            if one.holds(facts):
+                if one.suppression.holds_at(facts.time):
+                    return Ruling(one.suppression, None)
+                lapsed = lapsed or one.suppression
+        return Ruling(None, lapsed) if lapsed else _NOTHING
+
+
+class _Compiled:
+    """A suppression with its tests, those that cost least first; `ValueError` where a value does not fit."""
+
+    def __init__(self, suppression: Suppression) -> None:
+        self.suppression = suppression
+        self.rules = frozenset(suppression.rules)
+        self._accounts = frozenset(suppression.accounts)
+        self._actor = value_test(Field("", Op.LIKE, suppression.actor)) if suppression.actor else None
+        self._network = value_test(Field("", Op.CIDR, suppression.networks)) if suppression.networks else None
+        self._condition: Test | None = None
+        if suppression.condition != Const(value=True):
+            self._condition = compile_predicate(suppression.condition)
+
+    def holds(self, facts: Facts) -> bool:
+        if self._accounts and facts.account not in self._accounts:
+            return False
+        if self._actor is not None and not any(map(self._actor, facts.names)):
+            return False
+        if self._network is not None and not self._network(facts.source_ip):
+            return False
+        if self._condition is None:
+            return True
+        try:
+            return self._condition(facts.record)
+        except DecodeError:
+            return False  # what cannot be read is not what somebody decided to hide
+
+
+def _suppressed(firing: Firing, brief: Brief, suppression: str) -> Suppressed:
+    info = firing.correlation.info
+    return Suppressed(
+        suppression=suppression,
+        rule_id=info.id,
+        slug=info.slug,
+        severity=info.severity,
+        title=info.title,
+        alert_id=firing.alert_id,
+        time=brief.time,
+        account=brief.account,
+        region=brief.region,
+        event_id=brief.event_id,
+        event_name=brief.event_name,
+        principal=brief.principal,
+        actor=brief.who,
+        source_ip=brief.source_ip,
+    )
+
+
+def _expired(suppression: Suppression) -> str:
+    return f"{suppression.name} would have hidden this; it ended with {suppression.last_day}"
