@@ -7,9 +7,9 @@ that come once more; its readers count those as duplicates.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import compress
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -20,15 +20,20 @@ from trailwatch.detect.firings import events_of as correlated_events
 from trailwatch.detect.telling import messages_of
 from trailwatch.detect.triage import events_of, group
 from trailwatch.errors import DecodeError
+from trailwatch.model.alert import Alert
 from trailwatch.model.event import Event
 from trailwatch.model.identity import synthetic_event_id
-from trailwatch.model.match import Found
+from trailwatch.model.match import Found, Match, Tally
 from trailwatch.model.message import Message
 from trailwatch.model.severity import Severity
+from trailwatch.model.suppressed import LAPSED
 from trailwatch.ports import Clock, Delivery
 from trailwatch.rules.rule import RuleSet
 from trailwatch.store.seen import EventKey
 from trailwatch.store.store import Store
+
+if TYPE_CHECKING:
+    from trailwatch.detect.suppress import SiftedFirings, SiftedMatches
 
 SEEN_BEFORE = "seen before"
 NOT_READ = "not read"
@@ -49,6 +54,16 @@ class Keeper(Protocol):
         """The records (event time, raw JSON) are on the disk when this comes back."""
 
 
+class Sifter(Protocol):
+    """Stage 3's first step, such as `trailwatch.detect.suppress.Suppressor`."""
+
+    def sift(self, matches: Iterable[Match]) -> SiftedMatches:
+        """The matches that go on, and those that are hidden."""
+
+    def sift_firings(self, firings: Iterable[Firing]) -> SiftedFirings:
+        """The same for what correlations concluded."""
+
+
 class _Polled(msgspec.Struct, frozen=True):
     """One record that could be read, with what the seen ids and the archive ask of it."""
 
@@ -67,6 +82,7 @@ class Pipeline:
         clock: what time it is.
         routes: for each notifier by name, the least severity that is sent there.
         rules: what the engine runs, with the correlations over it.
+        sifter: what keeps matches from becoming alerts; asked only where there are some.
     """
 
     def __init__(
@@ -77,6 +93,7 @@ class Pipeline:
         clock: Clock,
         routes: Mapping[str, Severity],
         rules: RuleSet | None = None,
+        sifter: Sifter | None = None,
     ) -> None:
         self._engine = engine
         self._store = store
@@ -86,6 +103,7 @@ class Pipeline:
         rules = rules or RuleSet()
         self._correlator = Correlator(rules.correlations, store.signals)
         self._titles = titles_of(rules)
+        self._sifter = sifter
 
     def process(self, delivery: Delivery) -> Found:
         """What was found in the delivery, once it is committed and acknowledged.
@@ -109,6 +127,11 @@ class Pipeline:
             delivery.ack()
         return found
 
+    @property
+    def waits(self) -> bool:
+        """Whether there is something that `judge` could judge."""
+        return self._correlator.waits
+
     def judge(self, watermark: int, unread: Sequence[str] = ()) -> int:
         """Judges what correlations say of moments that are settled; how many alerts there are to it.
 
@@ -122,15 +145,34 @@ class Pipeline:
         while judged:
             with self._store.transaction():
                 firings, judged = self._correlator.judge(watermark)
-                self._conclude(firings, now, {NOT_READ: ", ".join(unread)} if unread else {})
+                self._conclude(firings, now, Tally(), {NOT_READ: ", ".join(unread)} if unread else {})
             concluded += len(firings)
         return concluded
 
-    def _conclude(self, firings: Sequence[Firing], now: int, context: Mapping[str, str] | None = None) -> None:
+    def _conclude(
+        self, firings: Sequence[Firing], now: int, tally: Tally, context: Mapping[str, str] | None = None
+    ) -> None:
+        lapsed: Mapping[str, str] = {}
+        if self._sifter is not None and firings:
+            firings, hidden, lapsed = self._sifter.sift_firings(firings)
+            self._store.suppressed.add(hidden, now)
+            tally.suppressed += len(hidden)
+            tally.lapsed += len(lapsed)
         alerts = [alert_of(firing, self._titles) for firing in firings]
         if context:
-            alerts = [msgspec.structs.replace(one, context={**one.context, **context}) for one in alerts]
+            alerts = [with_context(one, context) for one in alerts]
+        alerts = [with_context(one, {LAPSED: lapsed[one.id]}) if one.id in lapsed else one for one in alerts]
         self._store.alerts.merge(alerts, now, {one.alert_id: correlated_events(one) for one in firings})
+
+    def _sift(self, found: Found, now: int) -> None:
+        """Takes what is suppressed out of the matches; kept in the transaction that would have kept the alerts."""
+        if self._sifter is None or not found.matches:
+            return
+        sifted = self._sifter.sift(found.matches)
+        found.matches = sifted.kept
+        found.tally.suppressed += len(sifted.hidden)
+        found.tally.lapsed += sifted.lapsed
+        self._store.suppressed.add(sifted.hidden, now)
 
     def announce(self, now: int) -> list[Message]:
         """Puts all that was not told yet into the outbox; what comes back has every alert, by principal.
@@ -166,12 +208,18 @@ class Pipeline:
         now = int(self._clock.now().timestamp())
         with self._store.transaction():
             self._store.seen.add([one.key for one in fresh])
+            self._sift(found, now)
             self._store.alerts.merge(group(found.matches), now, events_of(found.matches))
             firings, found.tally.late = self._correlator.add(found.signals)
-            self._conclude(firings, now)
+            self._conclude(firings, now, found.tally)
             self._store.rejects.add(found.rejects, now)
             self._store.rejects.add_failures(found.failures, now)
             self._store.coverage.add(delivery.gains)
+
+
+def with_context(alert: Alert, further: Mapping[str, str]) -> Alert:
+    """The alert with further facts in its context."""
+    return msgspec.structs.replace(alert, context={**alert.context, **further})
 
 
 def _polled(delivery: Delivery) -> list[_Polled]:

@@ -114,6 +114,8 @@ class Correlator:
             watermark: the time up to which all events are known.
         """
         moments = self._begin().due(watermark, JUDGED_AT_ONCE)
+        if not moments:
+            return [], 0
         firings = self._conclude(moments)
         self._state.judged(watermark, moments)
         return firings, len(moments)

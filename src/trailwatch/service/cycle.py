@@ -21,6 +21,8 @@ from trailwatch.store.store import Retention, Store
 RELAY_SECONDS = 8.0
 """How long after the budget messages may still begin to leave."""
 HEARTBEAT_SECONDS = 5
+WAITED_FOR_SECONDS = 3600
+"""A region that cannot be read holds up what is said of absence no longer than this."""
 REREAD_SECONDS = 14 * 3600
 """How far back anything but the sweep reads again: a role session and some room."""
 
@@ -102,6 +104,7 @@ class Cycle:
         outcome = FAILED
         try:
             reading = self._read(report, deadline, calm=calm)
+            self._judge(report, reading)
             self._tell(report, deadline)
             self._look_back(report, reading)
             report.outcome = outcome = _outcome(report)
@@ -128,6 +131,24 @@ class Cycle:
         for region in report.regions:
             region.requests = reading.reached().get(Place(region.account, region.region), 0)
         return reading
+
+    def _judge(self, report: CycleReport, reading: Reading) -> None:
+        """Lets stateful rules conclude what only complete reading shows, such as that something did not happen."""
+        if not self._pipeline.waits:
+            return
+        now, known = self._seconds(), self._store.coverage.lookups()
+        watermarks, unread = [], []
+        for region in report.regions:
+            place = Place(region.account, region.region)
+            keys = keys_of(place, reading.polled, self._plan.in_region(region.region))
+            lookups = [known[key] for key in keys if key in known]
+            read = min((_read_until(one, reading) for one in lookups), default=0)
+            if region.error_kind and now - read > WAITED_FOR_SECONDS:
+                unread.append(f"{region.account}/{region.region}")
+            else:
+                watermarks.append(read)
+        if watermarks:
+            self._pipeline.judge(min(watermarks), unread)
 
     def _tell(self, report: CycleReport, deadline: float) -> None:
         names = [name for name, least in self._routes.items() if least <= Severity.HIGH]
@@ -164,7 +185,7 @@ class Cycle:
             if begins is not None and not region.error_kind:
                 oldest_gap = min(oldest_gap, begins)
         keep = max(int(self._settings.sweep) + 3600, REREAD_SECONDS, now - oldest_gap + int(self._settings.overlap))
-        self._store.prune(now, Retention(seen=keep))
+        self._store.prune(now, Retention(seen=keep, signals=keep))
         self._store.coverage.prune(now - int(self._settings.history) - 86400)
 
     def _beat(self, report: CycleReport) -> None:
@@ -177,6 +198,12 @@ class Cycle:
 
     def _seconds(self) -> int:
         return int(self._clock.now().timestamp())
+
+
+def _read_until(lookup: Lookup, reading: Reading) -> int:
+    """The time up to which nothing is missing."""
+    gaps = lookup.gaps(reading.now - reading.limits.history)
+    return next(iter(gaps)).start if gaps else lookup.end
 
 
 def _unread_since(lookups: Sequence[Lookup], reading: Reading) -> int | None:
