@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
 import msgspec
 
+from trailwatch.model.address import AddressFacts
 from trailwatch.model.coverage import Interval, LookupKey
+from trailwatch.model.incident import Member, Ruling, Subject
 from trailwatch.model.match import Reject
 from trailwatch.model.message import Message
-from trailwatch.model.signal import Arrival, Feed, Kept, Touched
+from trailwatch.model.signal import Arrival, Feed, Kept, Link, Touched
 
 
 class CoverageGain(msgspec.Struct, frozen=True):
@@ -75,6 +77,50 @@ class Clock(Protocol):
         """Comes back after that time."""
 
 
+class LinkState(Protocol):
+    """Where links between identities are kept from one run to the next."""
+
+    def add(self, links: Sequence[Link], now: int) -> set[str]:
+        """Keeps links; the children of those that are new."""
+
+    def parents(self, child: str) -> list[Link]:
+        """The links whose child this is."""
+
+    def remember(self, identity: str, path: Iterable[str], now: int) -> None:
+        """The way back from this identity led over these."""
+
+    def led_over(self, nodes: Collection[str]) -> set[str]:
+        """The identities from which the way back led over one of these."""
+
+
+class IncidentState(Protocol):
+    """Where alerts are attributed to actors and put into incidents."""
+
+    def subjects(self, alert_ids: Collection[str]) -> list[Subject]:
+        """These alerts, as far as they are stored."""
+
+    def subjects_of(self, identities: Collection[str]) -> list[Subject]:
+        """The alerts whose way back begins at one of these."""
+
+    def attribute(self, alert_id: str, actor_key: str, actor: str) -> None:
+        """The alert began with this actor."""
+
+    def members(self, actor_keys: Collection[str]) -> list[Member]:
+        """Every alert of these actors."""
+
+    def ages(self, ids: Collection[str]) -> dict[str, int]:
+        """When each of these incidents was created."""
+
+    def shared(self, ids: Collection[str], actor_keys: Collection[str]) -> set[str]:
+        """Those of the incidents that also have alerts of other actors."""
+
+    def taken(self, incident_id: str) -> bool:
+        """Whether there is or was an incident with this id."""
+
+    def keep(self, ruling: Ruling, now: int) -> None:
+        """Writes down which alert belongs to which incident, and which became one."""
+
+
 class SignalState(Protocol):
     """Where the signals of correlations are kept from one run to the next."""
 
@@ -104,3 +150,13 @@ class SignalState(Protocol):
 
     def judged(self, watermark: int, moments: Sequence[Touched]) -> None:
         """These moments need no more judging."""
+
+
+class AddressBook(Protocol):
+    """What is known of addresses."""
+
+    def look_up(self, text: str) -> AddressFacts | None:
+        """What is known of an address; None for what is none, such as the host name of a service."""
+
+    def network(self, text: str) -> str:
+        """The autonomous system as `AS64500` where it is known, else the /24 or /48; empty for no address."""

@@ -50,4 +50,5 @@ def _alert_of(matches: Sequence[Match]) -> Alert:
         event_count=len(matches),
         evidence=tuple(evidence_of(match) for match in matches[:EVIDENCE_KEPT]),
         context=first.context,
+        identity=first.identity,
     )

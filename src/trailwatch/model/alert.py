@@ -65,6 +65,10 @@ class Alert(msgspec.Struct, frozen=True):
     note: str = ""
     created: int = 0
     """When it was stored, in seconds since 1970; 0 for one that never was."""
+    identity: str = ""
+    """From where lineage goes back for its first event; empty for the principal."""
+    incident: str = ""
+    """Id of the incident that it belongs to; empty until that is known."""
 
     @property
     def severity(self) -> Severity:

@@ -210,13 +210,16 @@ class Alerts:
         context = {storable(k, 200): storable(v, 2000) for k, v in sorted(alert.context.items())[:50]}
         self._db.execute(
             """
-            UPDATE alerts SET title = ?, principal = ?, actor = ?, account = ?, region = ?, context = ?
+            UPDATE alerts SET title = ?, principal = ?, actor = ?, who = ?, identity = ?, account = ?, region = ?,
+                context = ?
             WHERE id = ?
             """,
             (
                 storable(alert.title, 1000),
                 storable(alert.principal, 2048),
                 storable(alert.actor, 4096),
+                storable(alert.actor, 4096),
+                storable(alert.identity or alert.principal, 2048),
                 storable(alert.account, 64),
                 storable(alert.region, 64),
                 msgspec.json.encode(context).decode(),
@@ -274,6 +277,8 @@ class Alerts:
             verdict=Verdict(row["verdict"]) if row["verdict"] else None,
             note=row["note"],
             created=row["created"],
+            identity=row["identity"],
+            incident=row["incident"],
         )
 
 

@@ -11,12 +11,15 @@ from trailwatch.store.alerts import Alerts
 from trailwatch.store.coverage import Coverage
 from trailwatch.store.cycles import Cycles
 from trailwatch.store.database import Database
+from trailwatch.store.incidents import Incidents
+from trailwatch.store.lineage import Lineage
 from trailwatch.store.outbox import Outbox
 from trailwatch.store.pace import Pace
 from trailwatch.store.regions import Regions
 from trailwatch.store.rejects import Rejects
 from trailwatch.store.seen import SeenEvents
 from trailwatch.store.signals import Signals
+from trailwatch.store.suppressed import SuppressedEvents
 
 DAY = 86400
 
@@ -30,8 +33,12 @@ class Retention(msgspec.Struct, frozen=True):
     """Since they last grew or were handled; longer than the 90 days that can be read again."""
     signals: int = 25 * 3600
     """By event time, besides the time spans of the correlations themselves; as long as events may arrive late."""
+    links: int = 35 * DAY
+    """Since they were read; longer than what one identity made for another counts."""
     messages: int = 90 * DAY
     rejects: int = 30 * DAY
+    suppressed: int = 30 * DAY
+    """What suppressions hid, since it was stored."""
 
 
 RETENTION = Retention()
@@ -50,6 +57,9 @@ class Store:
         self.seen = SeenEvents(database)
         self.rejects = Rejects(database)
         self.signals = Signals(database)
+        self.suppressed = SuppressedEvents(database)
+        self.lineage = Lineage(database)
+        self.incidents = Incidents(database)
         self.coverage = Coverage(database)
         self.pace = Pace(database)
         self.cycles = Cycles(database)
@@ -74,6 +84,9 @@ class Store:
             self.seen.prune(now - retention.seen)
             + self.signals.prune(now - retention.signals)
             + self.alerts.prune(now - retention.alerts)
+            + self.incidents.prune(now - retention.alerts)
+            + self.lineage.prune(now - retention.links)
             + self.outbox.prune(now - retention.messages)
             + self.rejects.prune(now - retention.rejects)
+            + self.suppressed.prune(now - retention.suppressed)
         )
