@@ -146,6 +146,7 @@ def _sections(schema: Any) -> Iterator[tuple[str, type[msgspec.Struct]]]:
     for name, kind in typing.get_type_hints(schema.Config, include_extras=True).items():
         if _is_section(kind):
             yield f"`[{name}]`", kind
+    yield "`[[addresses.list]]`", schema.AddressList
     yield "`[[account]]`", schema.Account
     for kind in typing.get_args(schema.NotifySettings):
         yield f'`[[notify]]`, `type = "{kind.__struct_config__.tag}"`', kind

@@ -18,7 +18,7 @@ from trailwatch.detect.verdict import verdict
 from trailwatch.errors import DecodeError, RuleError
 from trailwatch.model.identity import synthetic_event_id
 from trailwatch.model.match import Found, Reject
-from trailwatch.ports import Delivery
+from trailwatch.ports import AddressBook, Delivery
 from trailwatch.rules.rule import Rule, RuleSet
 
 REJECT_BODY_LIMIT = 262_144
@@ -32,12 +32,14 @@ class Engine:
         rules: what `load_rules` gave.
         silent: whether rules that only feed others give signals alone, and no matches; those that feed none are
             not run then.
+        tables: what is known of addresses; None where nothing is.
 
     Raises:
         RuleError: a condition holds a value that does not fit its operator.
     """
 
-    def __init__(self, rules: RuleSet, *, silent: bool = False) -> None:
+    def __init__(self, rules: RuleSet, *, silent: bool = False, tables: AddressBook | None = None) -> None:
+        self._book = tables
         wants = wants_of(rules)
         ordered = sorted((*rules.rules, *rules.first_seen), key=lambda rule: rule.info.id)
         if silent:
@@ -54,7 +56,7 @@ class Engine:
 
     def evaluate(self, delivery: Delivery) -> Found:
         """Everything stage 1 has to say about the delivery; matches by (position, rule id)."""
-        run = _Run(self._table, self._maker, self._feeders, delivery)
+        run = _Run(self._table, self._maker, self._feeders, delivery, self._book)
         run.all()
         return run.found()
 
@@ -72,7 +74,15 @@ def _blame(rules: Sequence[Rule], error: ValueError) -> RuleError:
 class _Run:
     """One delivery's way through the rules."""
 
-    def __init__(self, table: PlanTable, maker: SignalMaker, feeders: Collection[str], delivery: Delivery) -> None:
+    def __init__(
+        self,
+        table: PlanTable,
+        maker: SignalMaker,
+        feeders: Collection[str],
+        delivery: Delivery,
+        book: AddressBook | None,
+    ) -> None:
+        self._book = book
         self._table = table
         self._maker = maker
         self._feeders = feeders
@@ -107,7 +117,7 @@ class _Run:
             if event.eventName in ISSUING_NAMES:
                 self._issued(Record(raw, event), event.eventTime, event.eventID)
             if plan is not NOTHING:
-                record = Record(raw, event)
+                record = Record(raw, event, self._book)
                 held = [*plan.certain, *(compiled for compiled, test in plan.open if test(record))]
                 if held:
                     self._told(held, record, position)
@@ -129,7 +139,7 @@ class _Run:
         """A record with something unusual in a plain field, or none at all."""
         body = bytes(raw)
         try:
-            record = Record(body)
+            record = Record(body, None, self._book)
             event = ScriptEvent(record.full, self._delivery.origin, position)
         except DecodeError as error:
             self._reject(body, position, error)
@@ -170,6 +180,7 @@ class _Run:
         """The rules among these that have to be asked and said yes; a match of each that speaks is kept."""
         said = []
         event = ScriptEvent(record.full, self._delivery.origin, position)
+        event.book = self._book
         for compiled in sorted(held, key=lambda one: one.rule.info.id):
             feeds = compiled.rule.info.id in self._feeders
             if feeds and compiled.rule.script is None:

@@ -11,6 +11,7 @@ import msgspec
 from trailwatch.decode.records import to_mapping
 from trailwatch.detect.derived import derive
 from trailwatch.model.fieldpath import find_values, parse_path
+from trailwatch.ports import AddressBook
 
 _ABSENT: Any = object()
 _ANY = msgspec.json.Decoder()
@@ -25,12 +26,14 @@ class Record(Mapping[str, Any]):
     Args:
         raw: the record, one JSON object.
         plain: its struct from `trailwatch.detect.schema`, if it fits one.
+        book: the tables of addresses, where there are any.
     """
 
-    __slots__ = ("_derived", "_full", "_plain", "_roots", "_texts", "raw")
+    __slots__ = ("_book", "_derived", "_full", "_plain", "_roots", "_texts", "raw")
 
-    def __init__(self, raw: bytes | msgspec.Raw, plain: Any = None) -> None:
+    def __init__(self, raw: bytes | msgspec.Raw, plain: Any = None, book: AddressBook | None = None) -> None:
         self.raw = raw
+        self._book = book
         self._plain = plain
         self._full: dict[str, Any] | None = None
         self._roots: dict[str, Any] = {}
@@ -91,7 +94,7 @@ class Record(Mapping[str, Any]):
         """The values of a derived field, computed once."""
         values = self._derived.get(path)
         if values is None:
-            values = self._derived[path] = derive(path, self)
+            values = self._derived[path] = derive(path, self, self._book)
         return values
 
 

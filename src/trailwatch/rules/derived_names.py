@@ -15,7 +15,7 @@ class DerivedName(NamedTuple):
 
     path: str
     kind: str
-    """`text`, `boolean` or `texts`."""
+    """`text`, `number`, `boolean` or `texts`."""
     sentence: str
 
 
@@ -50,4 +50,56 @@ DERIVED_NAMES: tuple[DerivedName, ...] = (
         "texts",
         "Account ids that a policy document in the request allows and that are not the record's own account.",
     ),
+    DerivedName(
+        "derived.country",
+        "text",
+        "Country of the source address as two letters, from a table in `addresses.mmdb`.",
+    ),
+    DerivedName("derived.city", "text", "City of the source address, from a table in `addresses.mmdb`."),
+    DerivedName(
+        "derived.location",
+        "text",
+        "Latitude and longitude of the source address, `51.51,-0.13`, from a table in `addresses.mmdb`.",
+    ),
+    DerivedName(
+        "derived.asn",
+        "number",
+        "Number of the autonomous system of the source address, from a table in `addresses.mmdb`.",
+    ),
+    DerivedName(
+        "derived.as_org",
+        "text",
+        "Who runs that autonomous system, from a table in `addresses.mmdb`.",
+    ),
+    DerivedName(
+        "derived.network",
+        "text",
+        "Network of the source address: `AS64500` where a table tells, else its /24, or its /48 in IPv6.",
+    ),
+    DerivedName(
+        "derived.ip.is_aws",
+        "boolean",
+        "True when the source address is one of AWS's, from `addresses.aws_ranges` or the autonomous system.",
+    ),
+    DerivedName(
+        "derived.ip.is_hosting",
+        "boolean",
+        "True when programs or proxies sit at the source address rather than people: a cloud, a hoster, a VPN.",
+    ),
+    DerivedName(
+        "derived.ip.list",
+        "texts",
+        "Names of the lists in `[[addresses.list]]` that hold the source address.",
+    ),
+    DerivedName(
+        "derived.ip.kind",
+        "texts",
+        "Kinds of these lists, such as `office`, `vpn`, `tor` or `threat`.",
+    ),
+    DerivedName(
+        "derived.agent.family",
+        "text",
+        "What the user agent is, without versions: `aws-cli`, `boto3`, `terraform`, `firefox on mac`.",
+    ),
+    DerivedName("derived.hour", "text", "Hour of the event time in UTC, `00` to `23`."),
 )
