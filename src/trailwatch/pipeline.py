@@ -20,13 +20,12 @@ from trailwatch.detect.firings import events_of as correlated_events
 from trailwatch.detect.telling import messages_of
 from trailwatch.detect.triage import events_of, group
 from trailwatch.errors import DecodeError
-from trailwatch.model.alert import Alert
 from trailwatch.model.event import Event
 from trailwatch.model.identity import synthetic_event_id
 from trailwatch.model.match import Found, Match, Tally
 from trailwatch.model.message import Message
 from trailwatch.model.severity import Severity
-from trailwatch.model.suppressed import LAPSED
+from trailwatch.model.suppressed import lapsed_alert
 from trailwatch.ports import Clock, Delivery
 from trailwatch.rules.rule import RuleSet
 from trailwatch.store.seen import EventKey
@@ -160,8 +159,8 @@ class Pipeline:
             tally.lapsed += len(lapsed)
         alerts = [alert_of(firing, self._titles) for firing in firings]
         if context:
-            alerts = [with_context(one, context) for one in alerts]
-        alerts = [with_context(one, {LAPSED: lapsed[one.id]}) if one.id in lapsed else one for one in alerts]
+            alerts = [msgspec.structs.replace(one, context={**one.context, **context}) for one in alerts]
+        alerts = [lapsed_alert(one, lapsed[one.id]) if one.id in lapsed else one for one in alerts]
         self._store.alerts.merge(alerts, now, {one.alert_id: correlated_events(one) for one in firings})
 
     def _sift(self, found: Found, now: int) -> None:
@@ -215,11 +214,6 @@ class Pipeline:
             self._store.rejects.add(found.rejects, now)
             self._store.rejects.add_failures(found.failures, now)
             self._store.coverage.add(delivery.gains)
-
-
-def with_context(alert: Alert, further: Mapping[str, str]) -> Alert:
-    """The alert with further facts in its context."""
-    return msgspec.structs.replace(alert, context={**alert.context, **further})
 
 
 def _polled(delivery: Delivery) -> list[_Polled]:

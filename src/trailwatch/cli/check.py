@@ -57,6 +57,7 @@ def command(
         report = assembly.cycle(regions=regions, reach_back=reach_back).run()
     skipped = skipped_rules(assembly)
     report.problems.extend(skipped)
+    report.problems.extend(assembly.suppressions.complaints())
     _write(report, assembly, form, on_terminal=on_terminal)
     sys.exit(report.exit_code or (3 if skipped else 0))
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from trailwatch.cli.scan_pool import Job, Progress
+    from trailwatch.cli.scan_suppressions import ScanSuppressions
     from trailwatch.config.schema import Config
     from trailwatch.detect.engine import Engine
     from trailwatch.model.alert import Alert
@@ -74,6 +75,14 @@ class _Result(NamedTuple):
 )
 @click.option("--only", multiple=True, metavar="RULE_ID", help="Run only this rule; may be repeated.")
 @click.option("--profile", type=click.Choice(["core", "standard"]), help="Which of the shipped rules.")
+@click.option(
+    "--suppressions",
+    "places",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="A file or folder of suppressions instead of the configured ones; may be repeated.",
+)
+@click.option("--no-suppressions", "unsuppressed", is_flag=True, help="Hide nothing.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; default: one for each core.")
 @click.option("--fail-on", type=_LEVELS, help="Exit with 10 when there is an alert of this severity or above.")
 @click.option("--stats-json", "stats", metavar="FILE", help="Write the counters there.")
@@ -88,6 +97,8 @@ def command(
     dirs: Sequence[Path],
     only: Sequence[str],
     profile: str | None,
+    places: Sequence[Path],
+    unsuppressed: bool,
     workers: int | None,
     least: str,
     fail_on: str | None,
@@ -100,6 +111,7 @@ def command(
     """
     from trailwatch import wiring
     from trailwatch.cli.scan_pool import Job, cores
+    from trailwatch.cli.scan_suppressions import scan_suppressions
     from trailwatch.cli.times import seconds
     from trailwatch.clock import SystemClock
     from trailwatch.sources.files import find_files
@@ -112,17 +124,19 @@ def command(
     silent = wanted.show != "matches"
     job = Job(partial(_engine, rules, silent=silent), seconds(since, "--since", now), seconds(until, "--until", now))
     files = find_files(paths)
+    suppressions = scan_suppressions(config, invocation.environment, places, unsuppressed=unsuppressed)
     with _opened(wanted.output) as stream:
         processes = workers or cores()
-        result = _scan(files, job, wiring.engine_of(ruleset, silent=silent), ruleset, processes)
+        result = _scan(files, job, wiring.engine_of(ruleset, silent=silent), ruleset, suppressions, processes)
         alerts = _write(result, wanted, stream)
     took = time.perf_counter() - started
     if wanted.stats:
         _write_stats(wanted, result, alerts, took, processes)
-    for line in _complaints(result, ruleset):
+    for line in (*_complaints(result, ruleset), *suppressions.complaints()):
         click.echo(line, err=True)
     click.echo(_summary(result, len(files), alerts, took), err=True)
-    skipped = result.rejects or result.failures or any(problem.error for problem in ruleset.problems)
+    problems = (*ruleset.problems, *suppressions.problems)
+    skipped = result.rejects or result.failures or any(problem.error for problem in problems)
     sys.exit(LEVEL_MET if _level_met(result, wanted) else SKIPPED if skipped else 0)
 
 
@@ -140,7 +154,14 @@ def _engine(rules: Callable[[], RuleSet], *, silent: bool) -> Engine:
     return wiring.engine_of(rules(), silent=silent)
 
 
-def _scan(files: Sequence[LogFile], job: Job, engine: Engine, rules: RuleSet, workers: int) -> _Result:
+def _scan(
+    files: Sequence[LogFile],
+    job: Job,
+    engine: Engine,
+    rules: RuleSet,
+    suppressions: ScanSuppressions,
+    workers: int,
+) -> _Result:
     from trailwatch.cli.scan_pool import rest_the_collector, scan_files
     from trailwatch.cli.scan_state import ScanState
     from trailwatch.model.match import Tally, in_order
@@ -155,8 +176,10 @@ def _scan(files: Sequence[LogFile], job: Job, engine: Engine, rules: RuleSet, wo
             result.rejects.extend(found.rejects)
             result.failures.extend(found.failures)
             result.tally.add(found.tally)
-        matches, alerts = state.conclude()
-    return result._replace(matches=[*_once(in_order(result.matches)), *matches], correlated=alerts)
+        single = suppressions.of_matches(_once(in_order(result.matches)))
+        matches, alerts = state.conclude(suppressions)
+    result.tally.suppressed, result.tally.lapsed = len(suppressions.hidden), suppressions.lapsed
+    return result._replace(matches=[*single, *matches], correlated=alerts)
 
 
 def _once(matches: Sequence[Match]) -> list[Match]:
@@ -236,6 +259,7 @@ def _write_stats(wanted: _Wanted, result: _Result, alerts: Sequence[Alert], took
         "failures": tally.failures,
         "unkeyed": tally.unkeyed,
         "matched": tally.matched,
+        "suppressed": tally.suppressed,
         "matches": sum(match.rule.severity >= wanted.least for match in result.matches),
         "alerts": len(alerts),
         "seconds": round(took, 3),

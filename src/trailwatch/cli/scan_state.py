@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from trailwatch.cli.scan_suppressions import ScanSuppressions
 from trailwatch.detect.correlator import Correlator, Firing
 from trailwatch.detect.firings import alert_of, match_of, titles_of
 from trailwatch.model.alert import Alert
@@ -49,8 +50,9 @@ class ScanState:
                 self._correlator.keep(found.signals)
             found.signals = []
 
-    def conclude(self) -> tuple[list[Match], list[Alert]]:
+    def conclude(self, suppressions: ScanSuppressions) -> tuple[list[Match], list[Alert]]:
         """Matches and alerts of all correlations, by time; called once, after everything was taken."""
         with self._store.transaction():
-            firings: list[Firing] = self._correlator.everything()
-        return [match_of(one, self._titles) for one in firings], [alert_of(one, self._titles) for one in firings]
+            firings: list[Firing] = suppressions.of_firings(self._correlator.everything())
+        alerts = [suppressions.noted(alert_of(one, self._titles)) for one in firings]
+        return [match_of(one, self._titles) for one in firings], alerts

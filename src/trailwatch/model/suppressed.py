@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from trailwatch.model.alert import Alert
 from trailwatch.model.match import Match
 from trailwatch.model.severity import Severity
 
@@ -49,3 +50,8 @@ def suppressed_match(match: Match, suppression: str) -> Suppressed:
         actor=match.actor,
         source_ip=match.source_ip,
     )
+
+
+def lapsed_alert(alert: Alert, text: str) -> Alert:
+    """The alert, saying that nobody heard of such ones until a suppression expired."""
+    return msgspec.structs.replace(alert, context={**alert.context, LAPSED: text})

@@ -17,6 +17,7 @@ from trailwatch.pipeline import Evaluator, Keeper, Pipeline
 from trailwatch.ports import Clock, Delivery
 from trailwatch.rules.rule import RuleSet
 from trailwatch.service.cycle import Cycle
+from trailwatch.service.suppressing import FolderSifter
 from trailwatch.sources.poll_plan import Plan, plan_of
 from trailwatch.store.store import Store
 
@@ -30,6 +31,7 @@ class Assembly(msgspec.Struct):
     ruleset: RuleSet
     plan: Plan
     pipeline: Pipeline
+    suppressions: FolderSifter
     accesses: list[Access]
     stream: TextIO
     clock: Clock
@@ -75,7 +77,8 @@ def assemble(
     ruleset = wiring.load_ruleset(config, environment)
     _check_secrets(config, environment)
     archive = _LateArchive(config, environment) if config.archive.enabled else None
-    pipeline = Pipeline(_LateEngine(ruleset), store, archive, clock, wiring.routes_of(config), ruleset)
+    suppressions = FolderSifter(config, environment)
+    pipeline = Pipeline(_LateEngine(ruleset), store, archive, clock, wiring.routes_of(config), ruleset, suppressions)
     return Assembly(
         config=config,
         environment=environment,
@@ -83,6 +86,7 @@ def assemble(
         ruleset=ruleset,
         plan=plan_of((*ruleset.rules, *ruleset.first_seen)),
         pipeline=pipeline,
+        suppressions=suppressions,
         accesses=accesses(config.account),
         stream=stream,
         clock=clock,

@@ -132,7 +132,15 @@ class CycleReport(msgspec.Struct):
             parts.append(_count(self.dead, "message") + " given up")
         if self.errors:
             parts.append("not delivered: " + listed(sorted(self.errors)))
-        return parts + self.problems
+        return [*parts, *self._suppressions(), *self.problems]
+
+    def _suppressions(self) -> list[str]:
+        parts = []
+        if self.tally.suppressed:
+            parts.append(f"{self.tally.suppressed:,} suppressed")
+        if self.tally.lapsed:
+            parts.append(f"{self.tally.lapsed:,} that an expired suppression names")
+        return parts
 
     def _place(self, region: RegionReport) -> str:
         if region.region == "*":
