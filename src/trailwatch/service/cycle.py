@@ -11,7 +11,7 @@ from trailwatch.pipeline import Pipeline
 from trailwatch.ports import Clock, Notifier
 from trailwatch.relay import relay
 from trailwatch.service.reading import AccountAccess, Reading
-from trailwatch.service.report import BUSY, FAILED, GOOD, PARTIAL, CycleReport
+from trailwatch.service.report import BUSY, FAILED, GOOD, PARTIAL, STOPPED, CycleReport
 from trailwatch.service.tasks import Place, keys_of
 from trailwatch.service.trouble import tell_troubles
 from trailwatch.sources.poll_plan import Plan
@@ -107,8 +107,8 @@ class Cycle:
             self._judge(report, reading)
             self._tell(report, deadline)
             self._look_back(report, reading)
-            report.outcome = outcome = _outcome(report)
-            if outcome != FAILED:
+            report.outcome = outcome = self._outcome(report, reading)
+            if outcome in (GOOD, PARTIAL):
                 self._beat(report)
         finally:
             report.seconds = self._clock.monotonic() - begun
@@ -188,6 +188,14 @@ class Cycle:
         self._store.prune(now, Retention(seen=keep, signals=keep))
         self._store.coverage.prune(now - int(self._settings.history) - 86400)
 
+    def _outcome(self, report: CycleReport, reading: Reading) -> str:
+        if report.unread and len(report.unread) == len(report.regions):
+            return FAILED
+        readable = [region for region in report.regions if not region.error_kind]
+        if self._stopped() and not all(reading.has_newest(region.account, region.region) for region in readable):
+            return STOPPED
+        return PARTIAL if report.unread else GOOD
+
     def _beat(self, report: CycleReport) -> None:
         if not self._settings.heartbeat_url:
             return
@@ -213,12 +221,6 @@ def _unread_since(lookups: Sequence[Lookup], reading: Reading) -> int | None:
     if lookups and lookups[0].key not in reading.read:
         begins.append(max(lookups[0].end, oldest))
     return min(begins, default=None)
-
-
-def _outcome(report: CycleReport) -> str:
-    if not report.unread:
-        return GOOD
-    return PARTIAL if len(report.unread) < len(report.regions) else FAILED
 
 
 def call_heartbeat(url: str) -> None:

@@ -145,6 +145,10 @@ class Reading:
         """Attempts by region."""
         return {place: worker.pacer.calls for place, worker in self._workers.items()}
 
+    def has_newest(self, account: str, region: str) -> bool:
+        """Whether the newest window of what is polled there was read."""
+        return LookupKey(account, region, self.polled) in self.read
+
     def _where(self, access: AccountAccess, only: Sequence[str]) -> tuple[str, Sequence[str]]:
         regions, access_key = self._store.regions, access.access_key
         account = access.known_account_id or regions.account_of(access_key, self.now)

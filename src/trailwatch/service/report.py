@@ -13,8 +13,8 @@ from trailwatch.model.match import Tally
 from trailwatch.model.message import Message
 from trailwatch.model.severity import Severity
 
-GOOD, PARTIAL, FAILED, BUSY = "good", "partial", "failed", "busy"
-EXIT_CODES = {GOOD: 0, PARTIAL: 3, FAILED: 1, BUSY: 0}
+GOOD, PARTIAL, FAILED, BUSY, STOPPED = "good", "partial", "failed", "busy", "stopped"
+EXIT_CODES = {GOOD: 0, PARTIAL: 3, FAILED: 1, BUSY: 0, STOPPED: 0}
 LISTED = 3
 """How many regions the summary names before it counts the rest."""
 

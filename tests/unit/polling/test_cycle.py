@@ -332,6 +332,17 @@ def test_seen_ids_are_kept_as_long_as_what_they_guard_may_be_read_again():
     assert world.store.seen.count() < len(world.client.rows)
 
 
+def test_a_cycle_that_is_ended_before_it_read_anything_is_no_good_cycle():
+    world = World(heartbeat_url="http://127.0.0.1/beat")
+
+    report = world.run(stopped=lambda: True)
+
+    assert (report.outcome, report.exit_code, world.heartbeats) == ("stopped", 0, [])
+    assert " stopped: " in report.line()
+    assert world.store.cycles.last_good() is None
+    assert world.run().outcome == "good"
+
+
 def test_watch_goes_on_after_a_cycle_that_could_not_run_and_ends_when_told_to():
     world = World()
     said, waited = [], []

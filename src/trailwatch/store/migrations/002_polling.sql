@@ -47,7 +47,7 @@ CREATE TABLE cycle (
     started REAL NOT NULL,
     finished REAL,
     process INTEGER NOT NULL,
-    outcome TEXT NOT NULL CHECK (outcome IN ('running', 'good', 'partial', 'failed', 'killed')),
+    outcome TEXT NOT NULL CHECK (outcome IN ('running', 'good', 'partial', 'failed', 'killed', 'stopped')),
     summary TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
