@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
     from trailwatch.archive import Archive
     from trailwatch.detect.engine import Engine
-    from trailwatch.ports import Notifier
+    from trailwatch.enrich.addresses import Addresses
+    from trailwatch.ports import AddressBook, Notifier
     from trailwatch.rules.rule import RuleSet
-    from trailwatch.store.store import Store
+    from trailwatch.rules.suppression_files import SuppressionSet
+    from trailwatch.store.store import Retention, Store
 
 DEFAULT_NOTIFIER = Console(name="console")
 """Who is told when the configuration names nobody: the terminal, or cron's own mail."""
@@ -85,14 +87,50 @@ def load_ruleset(
     )
 
 
-def engine_of(ruleset: RuleSet, *, silent: bool = False) -> Engine:
+def load_suppressions(
+    config: Config, environment: Mapping[str, str], places: Sequence[Path] | None = None
+) -> SuppressionSet:
+    """The suppressions that the configuration names, or those in `places` alone where they are given."""
+    if places is None:
+        places = suppression_places(config)
+    from trailwatch.rules.suppression_files import SuppressionSet, load_suppressions
+
+    if not places:
+        return SuppressionSet()
+    return load_suppressions(places, cache_dir=cache_path(environment) / "suppressions")
+
+
+def suppression_places(config: Config) -> list[Path]:
+    """The folders of suppressions; the first one is made by the first that is written, and need not be there."""
+    settings = config.suppressions
+    folder = Path(settings.folder).expanduser()
+    there = [folder] if settings.folder and folder.exists() else []
+    return [*there, *(Path(one).expanduser() for one in settings.dirs)]
+
+
+def retention_of(config: Config) -> Retention:
+    """How long each table remembers."""
+    from trailwatch.store.store import Retention
+
+    kept = config.retention
+    return Retention(
+        seen=int(kept.seen),
+        alerts=int(kept.alerts),
+        signals=int(kept.signals),
+        messages=int(kept.messages),
+        rejects=int(kept.rejects),
+        suppressed=int(kept.suppressed),
+    )
+
+
+def engine_of(ruleset: RuleSet, *, silent: bool = False, tables: AddressBook | None = None) -> Engine:
     """The engine; `silent` where nobody asks for matches of rules that only feed others."""
     from trailwatch.detect.engine import Engine
 
-    return Engine(ruleset, silent=silent)
+    return Engine(ruleset, silent=silent, tables=tables)
 
 
-def addresses_of(config: Config) -> AddressBook | None:
+def addresses_of(config: Config) -> Addresses:
     """The tables of addresses, read when the first is asked for."""
     from trailwatch.enrich.addresses import Addresses
 

@@ -65,6 +65,8 @@ class Alert(msgspec.Struct, frozen=True):
     note: str = ""
     created: int = 0
     """When it was stored, in seconds since 1970; 0 for one that never was."""
+    snoozed: int = 0
+    """Until when nobody wants to hear of it; 0 for one that is not put off."""
     identity: str = ""
     """From where lineage goes back for its first event; empty for the principal."""
     incident: str = ""

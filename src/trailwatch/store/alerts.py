@@ -15,6 +15,7 @@ from trailwatch.model.alert import EVIDENCE_KEPT, Alert, AlertState, Evidence, V
 from trailwatch.model.rule import Dedup, RuleInfo
 from trailwatch.model.severity import Severity
 from trailwatch.store.database import Database
+from trailwatch.store.handling import Change, Handling
 from trailwatch.store.text import RECORD_KEPT, storable, storable_id
 
 EventAt = tuple[int, str, str]
@@ -32,20 +33,19 @@ class AlertFilter(msgspec.Struct, frozen=True):
     rule: str = ""
     """Id or slug."""
     limit: int = 100
-
-
-class Change(msgspec.Struct, frozen=True):
-    """What a person did with an alert."""
-
-    at: int
-    state: AlertState
-    verdict: Verdict | None
-    note: str
+    until: int = 0
+    """First event before this; 0 does not filter."""
+    who: str = ""
+    """Part of the principal or of the actor, in any case."""
+    verdict: Verdict | None = None
+    snoozed: bool | None = None
+    """Whether it is put off."""
 
 
 class Alerts:
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._handling = Handling(database)
 
     def merge(
         self, alerts: Sequence[Alert], now: int, events: Mapping[str, Sequence[EventAt]] | None = None
@@ -89,10 +89,18 @@ class Alerts:
             f"""
             SELECT * FROM alerts
             WHERE severity IN ({_marks(severities)}) AND state IN ({_marks(states)}) AND last_time >= ?
-              AND ? IN ('', account) AND ? IN ('', rule_id, slug)
+              AND ? IN ('', account) AND ? IN ('', rule_id, slug) AND (? = 0 OR first_time < ?)
+              AND instr(lower(principal || char(10) || actor), ?) AND ? IN ('', verdict)
+              AND coalesce((snoozed IS NOT NULL) = ?, TRUE)
             ORDER BY last_time DESC, id DESC LIMIT ?
             """,  # noqa: S608 only question marks are put in
-            (*severities, *states, wanted.since, storable(wanted.account), storable(wanted.rule), wanted.limit),
+            (
+                *(*severities, *states, wanted.since, storable(wanted.account), storable(wanted.rule)),
+                *(wanted.until, wanted.until, storable(wanted.who.lower())),
+                wanted.verdict.value if wanted.verdict else "",
+                wanted.snoozed,
+                wanted.limit,
+            ),
         )
         return [self._alert(row) for row in reversed(rows)]
 
@@ -106,7 +114,8 @@ class Alerts:
         """Alerts that are still to be told, by principal, then oldest first; closed ones need no telling."""
         rows = self._db.all(
             """
-            SELECT * FROM alerts WHERE told IS NULL AND state <> 'closed' ORDER BY principal, first_time, id
+            SELECT * FROM alerts WHERE told IS NULL AND state <> 'closed' AND snoozed IS NULL
+            ORDER BY principal, first_time, id
             """
         )
         return [self._alert(row) for row in rows]
@@ -119,30 +128,12 @@ class Alerts:
     def handle(self, alert_id: str, state: AlertState, verdict: Verdict | None, note: str, now: int) -> Alert | None:
         """Sets state, verdict and note, and adds to the history; the alert as it is now, or None for no such id."""
         with self._db.transaction():
-            found = self._db.execute(
-                "UPDATE alerts SET state = ?, verdict = ?, note = ?, changed = ? WHERE id = ?",
-                (state.value, verdict.value if verdict else None, storable(note), now, alert_id),
-            )
-            if not found.rowcount:
-                return None
-            self._db.execute(
-                "INSERT INTO alert_history (alert_id, at, state, verdict, note) VALUES (?, ?, ?, ?, ?)",
-                (alert_id, now, state.value, verdict.value if verdict else None, storable(note)),
-            )
-            return self._stored(alert_id)
+            done = self._handling.handle(alert_id, state, verdict, note, now)
+            return self._stored(alert_id) if done else None
 
     def history(self, alert_id: str) -> list[Change]:
         """What people did with it, oldest first."""
-        rows = self._db.all("SELECT * FROM alert_history WHERE alert_id = ? ORDER BY id", (alert_id,))
-        return [
-            Change(
-                row["at"],
-                AlertState(row["state"]),
-                Verdict(row["verdict"]) if row["verdict"] else None,
-                row["note"],
-            )
-            for row in rows
-        ]
+        return self._handling.history(alert_id)
 
     def prune(self, before: int) -> int:
         """Forgets alerts that neither grew nor were handled since `before`, with all that hangs on them; how many.
@@ -180,7 +171,7 @@ class Alerts:
         )
         if known is not None and alert.severity > Severity(known["severity"]):
             self._db.execute(
-                "UPDATE alerts SET severity = ?, rule = ?, told = NULL WHERE id = ?",
+                "UPDATE alerts SET severity = ?, rule = ?, told = NULL, snoozed = NULL WHERE id = ?",
                 (alert.severity.value, _text_of(alert.rule), alert.id),
             )
         return known is None
@@ -277,6 +268,7 @@ class Alerts:
             verdict=Verdict(row["verdict"]) if row["verdict"] else None,
             note=row["note"],
             created=row["created"],
+            snoozed=row["snoozed"] or 0,
             identity=row["identity"],
             incident=row["incident"],
         )

@@ -11,6 +11,7 @@ from trailwatch.store.alerts import Alerts
 from trailwatch.store.coverage import Coverage
 from trailwatch.store.cycles import Cycles
 from trailwatch.store.database import Database
+from trailwatch.store.handling import Handling
 from trailwatch.store.incidents import Incidents
 from trailwatch.store.lineage import Lineage
 from trailwatch.store.outbox import Outbox
@@ -57,6 +58,7 @@ class Store:
         self.seen = SeenEvents(database)
         self.rejects = Rejects(database)
         self.signals = Signals(database)
+        self.handling = Handling(database)
         self.suppressed = SuppressedEvents(database)
         self.lineage = Lineage(database)
         self.incidents = Incidents(database)
