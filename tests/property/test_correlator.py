@@ -1,0 +1,236 @@
+"""However signals come, what correlations conclude is that of a plain evaluator over the whole set of them."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trailwatch.detect.correlate import LATENESS_SECONDS, Point, holds_at, is_monotone
+from trailwatch.detect.correlator import Correlator
+from trailwatch.model.identity import alert_id
+from trailwatch.model.rule import Dedup, RuleInfo
+from trailwatch.model.severity import Severity
+from trailwatch.model.signal import Brief, Signal
+from trailwatch.rules.rule import AndTerm, Correlation, CorrelationLimit, NotTerm, RuleTerm
+from trailwatch.store.database import Database
+from trailwatch.store.store import Store
+
+START = 1_760_000_400 - 1800
+"""Half an hour before a full one, so that signals lie on both sides of where the store cuts them."""
+PERIOD = 300
+LONGEST = 3600
+USERS = ("dora", "ivo")
+VALUES = ("1", "2", "3.5", "x")
+SPAN = 600
+
+
+def correlation(name, kind, rules, *, limit=None, expression=None, group_by=("user",), span=SPAN, alerting=True):
+    info = RuleInfo(name, name, name, Severity.HIGH, f"{name}.yml:1", dedup=Dedup((), PERIOD), alerting=alerting)
+    return Correlation(
+        info=info,
+        type=kind,
+        rules=rules,
+        timespan_seconds=span,
+        group_by=group_by,
+        limit=limit,
+        expression=expression,
+    )
+
+
+AT_ONCE = (
+    correlation("burst", "event_count", ("a", "b"), limit=CorrelationLimit("gte", 3)),
+    correlation("spread", "value_count", ("a",), limit=CorrelationLimit("gt", 1, ("region",))),
+    correlation("volume", "value_sum", ("b",), limit=CorrelationLimit("gte", 4, ("bytes",))),
+    correlation("chain", "temporal_ordered", ("a", "b", "c")),
+    correlation("together", "temporal", ("a", "b", "c")),
+    correlation("two_of_three", "temporal", ("a", "b", "c"), limit=CorrelationLimit("gte", 2)),
+    correlation("feeder", "event_count", ("c",), limit=CorrelationLimit("gte", 2), alerting=False),
+    correlation("again", "event_count", ("burst", "feeder"), limit=CorrelationLimit("gte", 3), span=2 * SPAN),
+    correlation("both", "temporal", ("chain", "again"), group_by=()),
+)
+SETTLED = (
+    correlation("alone", "temporal", ("a", "b"), expression=AndTerm((RuleTerm("a"), NotTerm(RuleTerm("b"))))),
+    correlation("few", "event_count", ("a", "c"), limit=CorrelationLimit("lte", 2)),
+    correlation("middle", "value_median", ("b",), limit=CorrelationLimit("gte", 2, ("bytes",))),
+    correlation("quiet_twice", "event_count", ("alone",), limit=CorrelationLimit("gte", 2), span=3 * SPAN),
+    correlation(
+        "never_alone",
+        "temporal",
+        ("a", "alone"),
+        expression=AndTerm((RuleTerm("a"), NotTerm(RuleTerm("alone")))),
+    ),
+)
+BY_ID = {one.info.id: one for one in (*AT_ONCE, *SETTLED)}
+
+Happening = tuple[int, int, str, str, str]
+"""Number, time after the start, rule, user, value."""
+
+
+def dense(seed: int) -> list[tuple[int, str, str, str]]:
+    """Many happenings around the place where the store cuts, more than small examples have by chance."""
+    chance = random.Random(seed)
+    return [
+        (chance.choice([chance.randint(0, LONGEST), chance.randint(1400, 2200)]), *pick)
+        for pick in zip(
+            chance.choices("abc", k=24), chance.choices(USERS, k=24), chance.choices(VALUES, k=24), strict=True
+        )
+    ]
+
+
+happenings = st.one_of(
+    st.lists(
+        st.tuples(st.integers(0, LONGEST), st.sampled_from("abc"), st.sampled_from(USERS), st.sampled_from(VALUES)),
+        max_size=12,
+    ),
+    st.integers(0, 2**32).map(dense),
+).map(lambda found: [(number, *one) for number, one in enumerate(found)])
+
+
+def signals_of(happening: Happening, correlations) -> list[Signal]:
+    number, after, base, user, value = happening
+    brief = Brief(f"e{number}", START + after, "1", "eu", "s", "N", user, user, "", "", "", "")
+    return [
+        Signal(
+            one.info.id,
+            base,
+            (user,) if one.group_by else (),
+            START + after,
+            brief,
+            value if one.limit is not None and one.limit.fields else "",
+        )
+        for one in correlations
+        if base in one.rules
+    ]
+
+
+def plainly(found, correlations) -> dict[str, set[str]]:
+    """Event ids by alert id, from the definition: every window over the whole set."""
+    moments: dict[str, dict[tuple[str, ...], list[int]]] = {}
+    events: dict[str, dict[tuple[str, ...], list[tuple[int, str, frozenset[str]]]]] = {}
+    alerts: dict[str, set[str]] = {}
+    for one in correlations:
+        mine = events[one.info.id] = {}
+        points: dict[tuple[str, ...], list[Point]] = {}
+        for happening in found:
+            for signal in signals_of(happening, [one]):
+                points.setdefault(signal.key, []).append(Point(signal.time, signal.base_id, signal.value, 1))
+                mine.setdefault(signal.key, []).append(
+                    (signal.time, signal.base_id, frozenset({signal.brief.event_id}))
+                )
+        for lower in (BY_ID[name] for name in one.rules if name in BY_ID):
+            for key, held in moments[lower.info.id].items():
+                above = key if one.group_by else ()
+                for moment in held:
+                    points.setdefault(above, []).append(Point(moment, lower.info.id, "", 1))
+                    below = evidence(lower, events[lower.info.id][key], moment)
+                    mine.setdefault(above, []).append((moment, lower.info.id, below))
+        moments[one.info.id] = {key: holds_at(one, seen) for key, seen in points.items()}
+        if one.info.alerting:
+            for key, held in moments[one.info.id].items():
+                for moment in held:
+                    ident = alert_id(one.info.id, key, moment, PERIOD)
+                    alerts.setdefault(ident, set()).update(evidence(one, mine[key], moment))
+    return alerts
+
+
+def evidence(one, seen, moment) -> frozenset[str]:
+    absent = {"b"} if one.info.id == "alone" else {"alone"} if one.info.id == "never_alone" else set()
+    inside = [
+        ids for time, base, ids in seen if moment - one.timespan_seconds < time <= moment and base not in absent
+    ]
+    return frozenset().union(*inside)
+
+
+def gather(alerts, firings):
+    for firing in firings:
+        alerts.setdefault(firing.alert_id, set()).update(member.event_id for member in firing.members)
+
+
+def in_batches(found, sizes):
+    sizes = list(sizes) or [1]
+    at = 0
+    while found[at:]:
+        size = sizes[at % len(sizes)]
+        yield found[at : at + size]
+        at += size
+
+
+@settings(deadline=None, max_examples=100)
+@given(found=happenings, data=st.data())
+def test_order_batches_repeats_and_restarts_change_nothing_that_is_judged_at_once(found, data):
+    expected = plainly(found, AT_ONCE)
+    shuffled = data.draw(st.permutations(found))
+    repeated = shuffled + data.draw(st.lists(st.sampled_from(found or [None]), max_size=5 if found else 0))
+    sizes = data.draw(st.lists(st.integers(1, 12), min_size=1, max_size=5))
+    restarts = data.draw(st.sets(st.integers(0, 10)))
+    alerts: dict[str, set[str]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Database(Path(folder) / "state.sqlite3", lasting=False))
+        correlator = Correlator(AT_ONCE, store.signals)
+        for number, batch in enumerate(in_batches(repeated, sizes)):
+            if number in restarts:
+                store.close()
+                store = Store(Database(Path(folder) / "state.sqlite3", lasting=False))
+                correlator = Correlator(AT_ONCE, store.signals)
+            firings, late = correlator.add([one for happening in batch for one in signals_of(happening, AT_ONCE)])
+            gather(alerts, firings)
+            assert late == 0
+        store.close()
+
+    assert alerts == expected
+
+
+@settings(deadline=None, max_examples=100)
+@given(found=happenings, data=st.data())
+def test_lateness_within_the_bound_changes_nothing_that_has_to_settle(found, data):
+    expected = plainly(found, SETTLED)
+    delays = data.draw(st.lists(st.integers(0, LATENESS_SECONDS), min_size=len(found), max_size=len(found)))
+    coming = [
+        one for _, one in sorted(zip((one[1] + d for one, d in zip(found, delays, strict=True)), found, strict=True))
+    ]
+    arrivals = sorted(one[1] + d for one, d in zip(found, delays, strict=True))
+    sizes = data.draw(st.lists(st.integers(1, 8), min_size=1, max_size=4))
+    alerts: dict[str, set[str]] = {}
+    with Store(Database(":memory:")) as store:
+        at = 0
+        for batch in in_batches(coming, sizes):
+            correlator = Correlator(SETTLED, store.signals)
+            firings, late = correlator.add([one for happening in batch for one in signals_of(happening, SETTLED)])
+            gather(alerts, firings)
+            assert late == 0
+            at += len(batch)
+            # everything that has not come yet arrives from then on
+            reached = arrivals[at] if at < len(arrivals) else arrivals[-1]
+            gather(alerts, correlator.judge(START + reached)[0])
+        correlator = Correlator(SETTLED, store.signals)
+        for _ in range(4):
+            gather(alerts, correlator.judge(START + 10**6)[0])
+
+    assert alerts == expected
+
+
+@settings(deadline=None, max_examples=40)
+@given(found=happenings, data=st.data())
+def test_a_scan_concludes_the_same_from_any_split(found, data):
+    every = (*AT_ONCE, *SETTLED)
+    shuffled = data.draw(st.permutations(found))
+    sizes = data.draw(st.lists(st.integers(1, 12), min_size=1, max_size=5))
+    with Store(Database(":memory:")) as store:
+        correlator = Correlator(every, store.signals)
+        for batch in in_batches(shuffled, sizes):
+            assert correlator.keep([one for happening in batch for one in signals_of(happening, every)]) == 0
+        firings = correlator.everything()
+    alerts: dict[str, set[str]] = {}
+    gather(alerts, firings)
+
+    assert len({firing.alert_id for firing in firings}) == len(firings)
+    assert alerts == plainly(found, every)
+
+
+def test_the_correlations_here_are_of_both_kinds():
+    assert all(is_monotone(one) for one in AT_ONCE)
+    assert {one.info.id for one in SETTLED if is_monotone(one)} == {"quiet_twice"}
