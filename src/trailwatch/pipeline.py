@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from trailwatch.decode.records import to_mapping
+from trailwatch.detect.attribution import Attribution
 from trailwatch.detect.correlator import Correlator, Firing
 from trailwatch.detect.firings import alert_of, titles_of
 from trailwatch.detect.firings import events_of as correlated_events
@@ -32,7 +33,7 @@ from trailwatch.store.seen import EventKey
 from trailwatch.store.store import Store
 
 if TYPE_CHECKING:
-    from trailwatch.detect.suppress import SiftedFirings, SiftedMatches
+    from trailwatch.detect.suppress import Names, SiftedFirings, SiftedMatches
 
 SEEN_BEFORE = "seen before"
 NOT_READ = "not read"
@@ -56,10 +57,10 @@ class Keeper(Protocol):
 class Sifter(Protocol):
     """Stage 3's first step, such as `trailwatch.detect.suppress.Suppressor`."""
 
-    def sift(self, matches: Iterable[Match]) -> SiftedMatches:
+    def sift(self, matches: Iterable[Match], names: Names | None = None) -> SiftedMatches:
         """The matches that go on, and those that are hidden."""
 
-    def sift_firings(self, firings: Iterable[Firing]) -> SiftedFirings:
+    def sift_firings(self, firings: Iterable[Firing], names: Names | None = None) -> SiftedFirings:
         """The same for what correlations concluded."""
 
 
@@ -102,6 +103,7 @@ class Pipeline:
         rules = rules or RuleSet()
         self._correlator = Correlator(rules.correlations, store.signals)
         self._titles = titles_of(rules)
+        self._attribution = Attribution(store.lineage, store.incidents)
         self._sifter = sifter
 
     def process(self, delivery: Delivery) -> Found:
@@ -143,6 +145,7 @@ class Pipeline:
         now, concluded, judged = int(self._clock.now().timestamp()), 0, 1
         while judged:
             with self._store.transaction():
+                self._attribution.learn((), now)
                 firings, judged = self._correlator.judge(watermark)
                 self._conclude(firings, now, Tally(), {NOT_READ: ", ".join(unread)} if unread else {})
             concluded += len(firings)
@@ -153,7 +156,7 @@ class Pipeline:
     ) -> None:
         lapsed: Mapping[str, str] = {}
         if self._sifter is not None and firings:
-            firings, hidden, lapsed = self._sifter.sift_firings(firings)
+            firings, hidden, lapsed = self._sifter.sift_firings(firings, self._actor_at(now))
             self._store.suppressed.add(hidden, now)
             tally.suppressed += len(hidden)
             tally.lapsed += len(lapsed)
@@ -162,16 +165,20 @@ class Pipeline:
             alerts = [msgspec.structs.replace(one, context={**one.context, **context}) for one in alerts]
         alerts = [lapsed_alert(one, lapsed[one.id]) if one.id in lapsed else one for one in alerts]
         self._store.alerts.merge(alerts, now, {one.alert_id: correlated_events(one) for one in firings})
+        self._attribution.settle([one.id for one in alerts], (), now)
 
     def _sift(self, found: Found, now: int) -> None:
         """Takes what is suppressed out of the matches; kept in the transaction that would have kept the alerts."""
         if self._sifter is None or not found.matches:
             return
-        sifted = self._sifter.sift(found.matches)
+        sifted = self._sifter.sift(found.matches, self._actor_at(now))
         found.matches = sifted.kept
         found.tally.suppressed += len(sifted.hidden)
         found.tally.lapsed += sifted.lapsed
         self._store.suppressed.add(sifted.hidden, now)
+
+    def _actor_at(self, now: int) -> Names:
+        return lambda identity, time: self._attribution.actor(identity, time, now).key
 
     def announce(self, now: int) -> list[Message]:
         """Puts all that was not told yet into the outbox; what comes back has every alert, by principal.
@@ -186,6 +193,7 @@ class Pipeline:
         for name, level in self._routes.items():
             by_level.setdefault(level, []).append(name)
         with self._store.transaction():
+            self._store.handling.wake(now)
             alerts = self._store.alerts.untold()
             for level, names in sorted(by_level.items()):
                 for message in messages_of([alert for alert in alerts if alert.severity >= level], now):
@@ -207,8 +215,11 @@ class Pipeline:
         now = int(self._clock.now().timestamp())
         with self._store.transaction():
             self._store.seen.add([one.key for one in fresh])
+            turned = self._attribution.learn(found.links, now)
             self._sift(found, now)
-            self._store.alerts.merge(group(found.matches), now, events_of(found.matches))
+            alerts = group(found.matches)
+            self._store.alerts.merge(alerts, now, events_of(found.matches))
+            self._attribution.settle([one.id for one in alerts], turned, now)
             firings, found.tally.late = self._correlator.add(found.signals)
             self._conclude(firings, now, found.tally)
             self._store.rejects.add(found.rejects, now)

@@ -84,7 +84,9 @@ class Preview:
         effects = Effects(self._suppressor)
         store: Store
         with wiring.open_store(self._invocation.config(), self._invocation.environment) as store:
-            effects.add_alerts(store.alerts.search(AlertFilter(since=self._since, limit=_ALERTS_READ)))
+            alerts = store.alerts.search(AlertFilter(since=self._since, limit=_ALERTS_READ))
+            subjects = store.incidents.subjects([alert.id for alert in alerts])
+        effects.add_alerts(alerts, {one.alert_id: one.actor_key for one in subjects})
         return [_row(ALERTS, effect) for effect in effects.found()]
 
     def _of_archive(self) -> list[Mapping[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -46,11 +46,16 @@ class Effects:
         self._hidden: dict[str, Effect] = {}
         self._shown: set[str] = set()
 
-    def add_alerts(self, alerts: Iterable[Alert]) -> None:
-        """Stored alerts; an alert that has more events than evidence is judged by its evidence."""
+    def add_alerts(self, alerts: Iterable[Alert], actors: Mapping[str, str]) -> None:
+        """Stored alerts; an alert that has more events than evidence is judged by its evidence.
+
+        Args:
+            alerts: as the store has them.
+            actors: the key of who it began with, by alert id.
+        """
         for alert in alerts:
             effect = self._effect(alert.rule.id, alert.rule.slug, alert.severity, alert.principal, alert.actor)
-            said = self._suppressor.judge(alert)
+            said = self._suppressor.judge(alert, actors.get(alert.id, ""))
             for one, ruling in zip(alert.evidence, said, strict=True):
                 if ruling.hides:
                     effect.hide(one.time)

@@ -25,8 +25,8 @@ from trailwatch.rules.predicate import Const, Field, Op
 from trailwatch.rules.rule import Problem
 from trailwatch.rules.suppression import EVERY_RULE, Suppression
 
-Names = Callable[[str, str, int], Sequence[str]]
-"""Further names to look for in `actor`: of (identity, principal, event time)."""
+Names = Callable[[str, int], str]
+"""The key of the actor behind an identity at a time; see `trailwatch.detect.attribution`."""
 
 
 class Facts(NamedTuple):
@@ -35,8 +35,10 @@ class Facts(NamedTuple):
     time: int
     account: str
     source_ip: str
-    names: Sequence[str]
-    """The principal's key, and the actor's where it is known."""
+    principal: str
+    """Its key."""
+    actor: Callable[[], str]
+    """Its key, asked for only where it counts; empty where nobody knows it."""
     record: Record
 
 
@@ -71,10 +73,9 @@ class Suppressor:
 
     Args:
         suppressions: good ones, as `load_suppressions` gives them.
-        names: who an identity belongs to; without it an actor is known by the principal's key alone.
     """
 
-    def __init__(self, suppressions: Iterable[Suppression], names: Names | None = None) -> None:
+    def __init__(self, suppressions: Iterable[Suppression]) -> None:
         self.problems: list[Problem] = []
         """Suppressions that hold a value which does not fit its operator; they hide nothing."""
         self._all: list[_Compiled] = []
@@ -83,20 +84,24 @@ class Suppressor:
                 self._all.append(_Compiled(one))
             except ValueError as error:
                 self.problems.append(Problem(one.origin, str(error), error=True))
-        self._names = names
         self._by_rule: dict[str, list[_Compiled]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._all)
 
-    def sift(self, matches: Iterable[Match]) -> SiftedMatches:
-        """The matches, in their order, without those that are hidden."""
+    def sift(self, matches: Iterable[Match], names: Names | None = None) -> SiftedMatches:
+        """The matches, in their order, without those that are hidden.
+
+        Args:
+            matches: of any rules.
+            names: who is behind an identity; without it the principal alone counts.
+        """
         kept: list[Match] = []
         hidden: list[Suppressed] = []
         lapsed = 0
         for match in matches:
             asked = self._of(match.rule)
-            said = self._ask(asked, self._facts(match)) if asked else _NOTHING
+            said = self._ask(asked, _facts(match, names)) if asked else _NOTHING
             if said.hides is not None:
                 hidden.append(suppressed_match(match, said.hides.name))
                 continue
@@ -106,7 +111,7 @@ class Suppressor:
             kept.append(match)
         return SiftedMatches(kept, hidden, lapsed)
 
-    def sift_firings(self, firings: Iterable[Firing]) -> SiftedFirings:
+    def sift_firings(self, firings: Iterable[Firing], names: Names | None = None) -> SiftedFirings:
         """What correlations concluded, without that of which every event is hidden.
 
         Their events have no record at hand, so a suppression with a selection hides none of them.
@@ -118,7 +123,7 @@ class Suppressor:
             asked = self._of(firing.correlation.info)
             members = firing.members if asked else ()
             briefs = list({(one.account, one.event_id): one.brief for one in members}.values())
-            said = [self._ask(asked, self._facts_of(brief)) for brief in briefs]
+            said = [self._ask(asked, _facts_of(brief, names)) for brief in briefs]
             gone = [one.hides.name for one in said if one.hides]
             if gone and len(gone) == len(said):
                 hidden += [_suppressed(firing, brief, name) for brief, name in zip(briefs, gone, strict=True)]
@@ -129,13 +134,20 @@ class Suppressor:
             kept.append(firing)
         return SiftedFirings(kept, hidden, lapsed)
 
-    def judge(self, alert: Alert) -> list[Ruling]:
-        """For each event of the evidence, what hides it and what would, had it not expired."""
+    def judge(self, alert: Alert, actor: str = "") -> list[Ruling]:
+        """For each event of the evidence, what hides it and what would, had it not expired.
+
+        Args:
+            alert: with its evidence.
+            actor: the key of who it began with, where that is known.
+        """
         asked = self._of(alert.rule)
         if not asked:
             return [_NOTHING] * len(alert.evidence)
         return [
-            self._ask(asked, Facts(one.time, one.account, one.source_ip, (alert.principal,), Record(one.record)))
+            self._ask(
+                asked, Facts(one.time, one.account, one.source_ip, alert.principal, lambda: actor, Record(one.record))
+            )
             for one in alert.evidence
         ]
 
@@ -145,18 +157,6 @@ class Suppressor:
             names = {EVERY_RULE, rule.id, rule.slug}
             found = self._by_rule[rule.id] = [one for one in self._all if names & one.rules]
         return found
-
-    def _facts(self, match: Match) -> Facts:
-        names: Sequence[str] = (match.principal,)
-        if self._names is not None:
-            names = (match.principal, *self._names(match.identity, match.principal, match.time))
-        return Facts(match.time, match.account, match.source_ip, names, Record(match.record))
-
-    def _facts_of(self, brief: Brief) -> Facts:
-        names: Sequence[str] = (brief.principal,)
-        if self._names is not None:
-            names = (brief.principal, *self._names(brief.identity, brief.principal, brief.time))
-        return Facts(brief.time, brief.account, brief.source_ip, names, Record(b""))
 
     @staticmethod
     def _ask(asked: Sequence[_Compiled], facts: Facts) -> Ruling:
@@ -185,9 +185,9 @@ class _Compiled:
     def holds(self, facts: Facts) -> bool:
         if self._accounts and facts.account not in self._accounts:
             return False
-        if self._actor is not None and not any(map(self._actor, facts.names)):
-            return False
         if self._network is not None and not self._network(facts.source_ip):
+            return False
+        if self._actor is not None and not self._actor(facts.principal) and not self._actor(facts.actor()):
             return False
         if self._condition is None:
             return True
@@ -195,6 +195,20 @@ class _Compiled:
             return self._condition(facts.record)
         except DecodeError:
             return False  # what cannot be read is not what somebody decided to hide
+
+
+def _facts(match: Match, names: Names | None) -> Facts:
+    def actor() -> str:
+        return names(match.identity or match.principal, match.time) if names else ""
+
+    return Facts(match.time, match.account, match.source_ip, match.principal, actor, Record(match.record))
+
+
+def _facts_of(brief: Brief, names: Names | None) -> Facts:
+    def actor() -> str:
+        return names(brief.identity or brief.principal, brief.time) if names else ""
+
+    return Facts(brief.time, brief.account, brief.source_ip, brief.principal, actor, Record(b""))
 
 
 def _suppressed(firing: Firing, brief: Brief, suppression: str) -> Suppressed:

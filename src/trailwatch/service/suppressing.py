@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trailwatch.detect.correlator import Firing
-    from trailwatch.detect.suppress import SiftedFirings, SiftedMatches, Suppressor
+    from trailwatch.detect.suppress import Names, SiftedFirings, SiftedMatches, Suppressor
     from trailwatch.model.match import Match
 
 _Stamp = tuple[tuple[str, int, int], ...]
@@ -33,13 +33,13 @@ class FolderSifter:
         self._suppressor: Suppressor | None = None
         self._complaints: list[str] = []
 
-    def sift(self, matches: Iterable[Match]) -> SiftedMatches:
+    def sift(self, matches: Iterable[Match], names: Names | None = None) -> SiftedMatches:
         """The matches that go on, and those that are hidden."""
-        return self._current().sift(matches)
+        return self._current().sift(matches, names)
 
-    def sift_firings(self, firings: Iterable[Firing]) -> SiftedFirings:
+    def sift_firings(self, firings: Iterable[Firing], names: Names | None = None) -> SiftedFirings:
         """The same for what correlations concluded."""
-        return self._current().sift_firings(firings)
+        return self._current().sift_firings(firings, names)
 
     def complaints(self) -> list[str]:
         """What a summary says of suppressions that could not be used; empty before they were needed."""
