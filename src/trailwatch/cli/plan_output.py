@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from trailwatch.store.coverage import Lookup
 
 DAY = 86400
+WIDTH = 110
 
 
 def write_plan(assembly: Assembly, regions: Sequence[str]) -> None:
@@ -36,6 +38,12 @@ def write_plan(assembly: Assembly, regions: Sequence[str]) -> None:
         f"\n{len(assembly.plan.names)} names; in each region and cycle one look-up of ReadOnly=false "
         f"({_volume(polled)} events a day) and up to {requests} of these."
     )
+    if left_out := [planned.name for planned in assembly.plan.left_out]:
+        text = (
+            f"Not looked up, because only rules that do not alert name them ({len(left_out)}): {', '.join(left_out)}."
+        )
+        click.echo(textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False))
+        click.echo("`check --all-events` polls them too.")
     places = len({(one.key.account, one.key.region) for one in lookups})
     if places:
         click.echo(f"{places} region(s): at most {places * (1 + requests)} look-ups in a quiet cycle.")

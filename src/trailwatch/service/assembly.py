@@ -84,7 +84,7 @@ def assemble(
         environment=environment,
         store=store,
         ruleset=ruleset,
-        plan=plan_of((*ruleset.rules, *ruleset.first_seen)),
+        plan=plan_of((*ruleset.rules, *ruleset.first_seen), ruleset.correlations),
         pipeline=pipeline,
         suppressions=suppressions,
         accesses=accesses(config.account),

@@ -121,7 +121,9 @@ class CycleReport(msgspec.Struct):
         waiting = max((len(one.waiting) for one in self.regions), default=0)
         if waiting:
             longest = max(one.waiting_seconds for one in self.regions)
-            parts.append(f"plan: up to {_count(waiting, 'name')} a region waiting, longest {duration(longest)}")
+            parts.append(
+                f"plan: up to {_count(waiting, 'name')} a region left for later, oldest read {duration(longest)} ago"
+            )
         if self.tally.rejects:
             parts.append(_count(self.tally.rejects, "reject"))
         if self.tally.failures:

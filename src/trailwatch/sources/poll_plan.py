@@ -12,7 +12,7 @@ import msgspec
 
 from trailwatch.model.severity import Severity
 from trailwatch.rules.predicate import And, Field, Op, Or, Predicate
-from trailwatch.rules.rule import Rule
+from trailwatch.rules.rule import Correlation, Rule
 from trailwatch.store.coverage import Lookup
 
 READ_VERBS = ("BatchGet", "Describe", "Get", "Head", "List", "Lookup", "Search", "Simulate")
@@ -68,7 +68,7 @@ class PlannedName(msgspec.Struct, frozen=True):
 
     name: str
     severity: Severity
-    """The highest among the alerting rules that name it; informational where none of them alerts."""
+    """The highest among the alerting rules that name it or read those that do; informational where none alerts."""
     sources: tuple[str, ...]
     """Event sources that the rules ask for with it; empty when a rule does not say."""
     rules: tuple[str, ...]
@@ -89,6 +89,8 @@ class Plan(msgspec.Struct, frozen=True):
     """All names, most severe first, then by name."""
 
     names: tuple[PlannedName, ...] = ()
+    left_out: tuple[PlannedName, ...] = ()
+    """Names that no rule above informational would tell of: they would cost turns that others need."""
 
     def in_region(self, region: str) -> list[PlannedName]:
         return [name for name in self.names if name.is_recorded_in(region)]
@@ -109,26 +111,58 @@ def is_read_only(name: str) -> bool:
     return name in READ_ONLY or name.startswith(READ_VERBS)
 
 
-def plan_of(rules: Iterable[Rule]) -> Plan:
-    """The names that the rules ask for and the poll of what changes something never shows."""
+def plan_of(rules: Iterable[Rule], correlations: Sequence[Correlation] = ()) -> Plan:
+    """The names that the rules ask for and the poll of what changes something never shows.
+
+    Args:
+        rules: over single events.
+        correlations: over those; a rule that an alerting one reads matters as much as that.
+    """
+    fed = _fed(correlations)
     wanted: dict[str, list[tuple[Rule, frozenset[str]]]] = {}
     for rule in rules:
         for name, sources in _named(rule.condition):
             wanted.setdefault(name, []).append((rule, sources))
-    names = [_planned(name, found) for name, found in wanted.items()]
-    return Plan(tuple(sorted(names, key=lambda planned: (-planned.severity.rank, planned.name))))
+    every = [_planned(name, found, fed) for name, found in wanted.items()]
+    every.sort(key=lambda planned: (-planned.severity.rank, planned.name))
+    return Plan(
+        names=tuple(one for one in every if one.severity > Severity.INFORMATIONAL),
+        left_out=tuple(one for one in every if one.severity <= Severity.INFORMATIONAL),
+    )
 
 
-def _planned(name: str, found: Sequence[tuple[Rule, frozenset[str]]]) -> PlannedName:
+def _fed(correlations: Sequence[Correlation]) -> dict[str, Severity]:
+    """The highest severity of the alerting correlations that read a rule, directly or through others, by rule id."""
+    by_id = {one.info.id: one for one in correlations}
+    found: dict[str, Severity] = {}
+    for one in correlations:
+        pending = [one.info.id] if one.info.alerting else []
+        seen: set[str] = set()
+        while pending:
+            reader = by_id.get(pending.pop())
+            for read in reader.rules if reader is not None else ():
+                found[read] = max(found.get(read, Severity.INFORMATIONAL), one.info.severity)
+                if read not in seen:
+                    seen.add(read)
+                    pending.append(read)
+    return found
+
+
+def _planned(name: str, found: Sequence[tuple[Rule, frozenset[str]]], fed: Mapping[str, Severity]) -> PlannedName:
     everywhere = any(not sources for _, sources in found)
     sources = () if everywhere else tuple(sorted(frozenset().union(*(sources for _, sources in found))))
     return PlannedName(
         name=name,
-        # a rule that only feeds others says nothing by itself, whatever its level
-        severity=max((rule.info.severity for rule, _ in found if rule.info.alerting), default=Severity.INFORMATIONAL),
+        severity=max(_worth(rule, fed) for rule, _ in found),
         sources=sources,
         rules=tuple(sorted({rule.info.slug for rule, _ in found})),
     )
+
+
+def _worth(rule: Rule, fed: Mapping[str, Severity]) -> Severity:
+    # a rule that only feeds others says nothing by itself, whatever its level
+    own = rule.info.severity if rule.info.alerting else Severity.INFORMATIONAL
+    return max(own, fed.get(rule.info.id, Severity.INFORMATIONAL))
 
 
 def _named(condition: Predicate) -> Iterator[tuple[str, frozenset[str]]]:

@@ -158,8 +158,8 @@ def test_what_the_plan_did_not_reach_is_in_the_summary_and_comes_later(machine):
 
     first, second = machine.run("check"), machine.run("check")
 
-    assert "plan: up to 1 name a region waiting, longest 20m" in first.stdout
-    assert "plan: up to 1 name a region waiting, longest " in second.stdout
+    assert "plan: up to 1 name a region left for later, oldest read 20m ago" in first.stdout
+    assert "plan: up to 1 name a region left for later, oldest read " in second.stdout
     with machine.store() as store:
         assert all(one.asked for one in store.coverage.lookups().values())
 

@@ -6,7 +6,7 @@ from trailwatch.model.coverage import LookupKey
 from trailwatch.model.rule import RuleInfo
 from trailwatch.model.severity import Severity
 from trailwatch.rules.predicate import Field, Op, all_of, any_of, none_of
-from trailwatch.rules.rule import Rule
+from trailwatch.rules.rule import Correlation, Rule
 from trailwatch.sources.poll_plan import cycles_between, due, is_read_only, plan_of
 from trailwatch.store.coverage import Lookup
 
@@ -146,8 +146,31 @@ def test_a_rule_that_only_feeds_others_does_not_make_a_name_urgent():
     feeding = rule("feeding", name("GetA"), Severity.HIGH)
     quiet = Rule(msgspec.structs.replace(feeding.info, alerting=False), feeding.condition)
 
-    assert plan_of([quiet]).names[0].severity is Severity.INFORMATIONAL
+    assert plan_of([quiet]).names == ()
     assert plan_of([quiet, rule("low", name("GetA"), Severity.LOW)]).names[0].severity is Severity.LOW
+
+
+def test_a_name_that_no_alert_can_come_of_costs_no_request_and_is_kept_to_be_shown():
+    plan = plan_of([rule("noise", name("GetA"), Severity.INFORMATIONAL), rule("real", name("GetB"), Severity.LOW)])
+
+    assert [one.name for one in plan.names] == ["GetB"]
+    assert [(one.name, one.rules) for one in plan.left_out] == [("GetA", ("noise",))]
+
+
+def correlation(slug, severity, *rules, alerting=True):
+    info = RuleInfo(slug, slug, slug, severity, "test:1", alerting=alerting)
+    return Correlation(info, "event_count", rules, 600)
+
+
+def test_a_name_that_feeds_an_alerting_correlation_is_as_urgent_as_that():
+    feeding = rule("feeding", name("GetA"), Severity.INFORMATIONAL)
+    chain = [
+        correlation("inner", Severity.CRITICAL, "feeding", alerting=False),
+        correlation("outer", Severity.HIGH, "inner"),
+    ]
+
+    assert plan_of([feeding], chain[:1]).names == ()
+    assert [(one.name, one.severity) for one in plan_of([feeding], chain).names] == [("GetA", Severity.HIGH)]
 
 
 def test_with_one_request_all_take_turns():
