@@ -1,4 +1,4 @@
-"""`trailwatch alerts`: list, show, acknowledge and close. Needs no cycle's lock, so it never waits for one."""
+"""`trailwatch alerts`: list, show and handle. Needs no cycle's lock, so it never waits for one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from trailwatch.cli.alert_choice import find_alert, opened_store
+from trailwatch.cli.alerts_handling import ack, close, note, snooze
+from trailwatch.cli.lazy_group import Entry, LazyGroup
 from trailwatch.cli.main import Invocation
-from trailwatch.errors import StoreError
 
 if TYPE_CHECKING:
-    from trailwatch.model.alert import Alert, AlertState, Evidence, Verdict
+    from trailwatch.model.alert import Alert, Evidence
     from trailwatch.store.store import Store
+
+LAZY: dict[str, Entry] = {
+    "suppress": Entry(
+        "trailwatch.cli.alerts_suppress", "Write a suppression, after showing what it would have hidden."
+    ),
+}
 
 _FORMAT = click.option(
     "--format",
@@ -25,8 +33,6 @@ _FORMAT = click.option(
     show_default=True,
     help="How to print.",
 )
-_NOTE = click.option("--note", default="", help="Why; kept in the alert's history.")
-_PREFIXES_SHOWN = 10
 COLUMNS = {
     "id": "alert_id",
     "first": "first_time",
@@ -41,9 +47,13 @@ COLUMNS = {
 """Headings of the table, and which value stands under each."""
 
 
-@click.group()
+@click.group(cls=LazyGroup, lazy=LAZY)
 def command() -> None:
-    """List, show, acknowledge and close alerts. An id may be cut to any unique beginning."""
+    """List, show and handle alerts. An id may be cut to any unique beginning."""
+
+
+for handling in (ack, close, snooze, note):
+    command.add_command(handling)
 
 
 @command.command(name="list")
@@ -66,35 +76,47 @@ def command() -> None:
 @click.option("--since", help="Last event not before this: a time in ISO 8601, or how long ago: 90m, 24h, 30d.")
 @click.option("--account", default="", help="Only alerts of this account.")
 @click.option("--rule", default="", help="Only alerts of this rule, by id or short name.")
+@click.option("--until", help="First event before this.")
+@click.option("--who", default="", help="Only where the principal or the actor has this in it.")
+@click.option(
+    "--verdict", type=click.Choice(["true-positive", "false-positive"]), help="Only alerts that were closed so."
+)
+@click.option("--snoozed", is_flag=True, help="Only alerts that were put off; otherwise they are left out.")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The latest so many.")
 @_FORMAT
 @click.pass_obj
 def list_alerts(
     invocation: Invocation,
+    /,
+    *,
     states: tuple[str, ...],
     severity: str,
     since: str | None,
-    account: str,
-    rule: str,
-    limit: int,
+    until: str | None,
+    verdict: str | None,
+    snoozed: bool,
     form: str,
+    **chosen: Any,
 ) -> None:
     """List alerts, oldest first."""
     from trailwatch.cli.scan_output import write_jsonl, write_table
     from trailwatch.cli.times import seconds
-    from trailwatch.model.alert import AlertState
+    from trailwatch.model.alert import AlertState, Verdict
     from trailwatch.model.severity import Severity
     from trailwatch.store.alerts import AlertFilter
 
+    now = datetime.now(UTC)
+    every = "all" in states
     wanted = AlertFilter(
-        states=() if "all" in states else tuple(AlertState(state) for state in states),
+        states=() if every or verdict else tuple(AlertState(state) for state in states),
         min_severity=Severity(severity),
-        since=seconds(since, "--since", datetime.now(UTC)) or 0,
-        account=account,
-        rule=rule,
-        limit=limit,
+        since=seconds(since, "--since", now) or 0,
+        until=seconds(until, "--until", now) or 0,
+        verdict=Verdict(verdict) if verdict else None,
+        snoozed=None if every and not snoozed else snoozed,
+        **chosen,
     )
-    with _store(invocation) as store:
+    with opened_store(invocation) as store:
         rows = [_row(alert) for alert in store.alerts.search(wanted)]
     if form == "jsonl":
         write_jsonl(rows, sys.stdout)
@@ -110,8 +132,8 @@ def list_alerts(
 @click.pass_obj
 def show(invocation: Invocation, alert_id: str, form: str) -> None:
     """Show everything about one alert: the rule, the events, what was sent and what was done."""
-    with _store(invocation) as store:
-        alert = _find(store, alert_id)
+    with opened_store(invocation) as store:
+        alert = find_alert(store, alert_id)
         row = _everything(store, alert)
     if form == "jsonl":
         from trailwatch.cli.scan_output import write_jsonl
@@ -122,68 +144,15 @@ def show(invocation: Invocation, alert_id: str, form: str) -> None:
             click.echo(line)
 
 
-@command.command()
-@click.argument("alert_id", metavar="ID")
-@_NOTE
-@click.pass_obj
-def ack(invocation: Invocation, alert_id: str, note: str) -> None:
-    """Say that somebody is on it."""
-    from trailwatch.model.alert import AlertState
-
-    _handle(invocation, alert_id, AlertState.ACKED, None, note)
-
-
-@command.command()
-@click.argument("alert_id", metavar="ID")
-@click.option(
-    "--verdict",
-    type=click.Choice(["true-positive", "false-positive"]),
-    required=True,
-    help="true-positive: it was what the rule says, and unwanted.",
-)
-@_NOTE
-@click.pass_obj
-def close(invocation: Invocation, alert_id: str, verdict: str, note: str) -> None:
-    """Say that it is done, and what it was."""
-    from trailwatch.model.alert import AlertState, Verdict
-
-    _handle(invocation, alert_id, AlertState.CLOSED, Verdict(verdict), note)
-
-
-def _handle(invocation: Invocation, alert_id: str, state: AlertState, verdict: Verdict | None, note: str) -> None:
-    from trailwatch.model.inert import for_terminal
-
-    with _store(invocation) as store, store.transaction():
-        alert = _find(store, alert_id)
-        store.alerts.handle(alert.id, state, verdict, note, int(datetime.now(UTC).timestamp()))
-    said = f"{state.value} ({verdict.value})" if verdict else state.value
-    click.echo(f"{alert.id} {said}: {for_terminal(alert.title)}")
-
-
-def _store(invocation: Invocation) -> Store:
-    from trailwatch import wiring
-
-    return wiring.open_store(invocation.config(), invocation.environment)
-
-
-def _find(store: Store, prefix: str) -> Alert:
-    found = store.alerts.find(prefix.strip().lower(), _PREFIXES_SHOWN)
-    if len(found) == 1:
-        return found[0]
-    where = f"alert {prefix!r}"
-    if not found:
-        raise StoreError(where, "there is none with this id", "`trailwatch alerts list --state all` lists them")
-    raise StoreError(where, f"more than one begins so: {', '.join(alert.id for alert in found)}", "write more of it")
-
-
 def _row(alert: Alert) -> dict[str, Any]:
-    from trailwatch.cli.scan_output import alert_row
+    from trailwatch.cli.scan_output import alert_row, iso
 
     return {
         **alert_row(alert),
         "state": alert.state.value,
         "verdict": alert.verdict.value if alert.verdict else None,
         "note": alert.note,
+        "snoozed": iso(alert.snoozed) if alert.snoozed else None,
     }
 
 
@@ -207,6 +176,7 @@ def _everything(store: Store, alert: Alert) -> dict[str, Any]:
                 "time": iso(change.at),
                 "state": change.state.value,
                 "verdict": change.verdict.value if change.verdict else None,
+                "snoozed": None if change.snoozed is None else f"put off until {iso(change.snoozed)}",
                 "note": change.note,
             }
             for change in store.alerts.history(alert.id)
@@ -273,6 +243,7 @@ def _facts(row: dict[str, Any], inert: Callable[[str], str]) -> Iterator[str]:
     facts = {
         "id": row["alert_id"],
         "state": row["state"] + (f" ({row['verdict']})" if row["verdict"] else ""),
+        "put off until": row["snoozed"],
         "note": row["note"],
         "who": row["actor"] or row["principal"],
         "principal": row["principal"],

@@ -66,6 +66,22 @@ class Attempt(msgspec.Struct, frozen=True):
     """What the receiver answered, or the error."""
 
 
+class Entry(msgspec.Struct, frozen=True):
+    """A row of the outbox as people see it."""
+
+    id: int
+    notifier: str
+    state: OutboxState
+    message: Message
+    attempts: int
+    created: int
+    """Times in seconds since 1970."""
+    due: int
+    ended: int | None
+    detail: str
+    """What the last attempt came to; empty before the first."""
+
+
 class Outbox:
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -194,6 +210,44 @@ class Outbox:
         )
         return [(row[0], OutboxState(row[1]), row[2]) for row in rows]
 
+    def entries(
+        self, states: Sequence[OutboxState] = (), notifier: str = "", ids: Sequence[int] = (), limit: int = 100
+    ) -> list[Entry]:
+        """The latest rows in these states for this notifier, or those with these ids, in the order of deciding."""
+        wanted = [state.value for state in states or OutboxState]
+        rows = self._db.all(
+            f"""
+            SELECT o.*, m.body, coalesce((
+                SELECT a.detail FROM attempts a WHERE a.outbox_id = o.id AND a.detail <> '' ORDER BY a.id DESC LIMIT 1
+            ), '') AS detail
+            FROM outbox o JOIN messages m ON m.id = o.message_id
+            WHERE o.state IN ({_marks(wanted)}) AND ? IN ('', o.notifier) AND (? OR o.id IN ({_marks(ids)}))
+            ORDER BY o.id DESC LIMIT ?
+            """,  # noqa: S608 only question marks are put in
+            (*wanted, storable(notifier), not ids, *ids, limit),
+        )
+        return [_entry(row) for row in reversed(rows)]
+
+    def retry(self, outbox_id: int, now: int) -> bool:
+        """Makes one that waits or was given up due at once, with all its attempts again; False for any other."""
+        return bool(
+            self._db.execute(
+                """
+                UPDATE outbox SET state = 'waiting', due = ?1, created = ?1, attempts = 0, ended = NULL
+                WHERE id = ?2 AND state IN ('waiting', 'dead')
+                """,
+                (now, outbox_id),
+            ).rowcount
+        )
+
+    def drop(self, outbox_id: int) -> bool:
+        """Forgets one that waits or was given up; it is never sent. False for any other."""
+        return bool(
+            self._db.execute(
+                "DELETE FROM outbox WHERE id = ? AND state IN ('waiting', 'dead')", (outbox_id,)
+            ).rowcount
+        )
+
     def prune(self, before: int) -> int:
         """Forgets messages that were decided earlier and are sent or dead everywhere; how many."""
         with self._db.transaction():
@@ -228,6 +282,24 @@ class Outbox:
             "UPDATE attempts SET ended = ?, outcome = ?, detail = ? WHERE outbox_id = ? AND outcome = 'under-way'",
             (now, outcome.value, storable(detail, 2000), outbox_id),
         )
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _entry(row: sqlite3.Row) -> Entry:
+    return Entry(
+        id=row["id"],
+        notifier=row["notifier"],
+        state=OutboxState(row["state"]),
+        message=msgspec.json.decode(row["body"], type=Message),
+        attempts=row["attempts"],
+        created=row["created"],
+        due=row["due"],
+        ended=row["ended"],
+        detail=row["detail"],
+    )
 
 
 def _item(row: sqlite3.Row) -> Item:
