@@ -80,18 +80,22 @@ def _trouble(one: Correlation, single: Mapping[str, Rule], ready: Mapping[str, C
         rule, lower = single.get(name), ready.get(name)
         if rule is None and lower is None:
             return f"it reads {name!r}, which was not loaded"
-        if rule is not None and rule.first_seen is not None:
-            return f"it reads {rule.info.slug!r}, which has a memory of its own; read rules without first_seen"
+        if rule is not None and rule.remembers:
+            return f"it reads {_called(rule)!r}, which has a memory of its own; read rules without first_seen"
         fields = (*one.group_by, *(one.limit.fields if one.limit is not None else ()))
         for field in fields if lower is not None else ():
             path = one.aliases.get(field, {}).get(name, field)
             if lower is not None and path not in lower.group_by:
                 has = ", ".join(lower.group_by) or "nothing"
-                return f"{field!r} is no value of {lower.info.slug!r}, which groups by {has}; group that by it too"
+                return f"{field!r} is no value of {_called(lower)!r}, which groups by {has}; group that by it too"
     for alias in one.aliases:
         if alias == ACTOR:
             return "actor cannot be an alias; give it another name"
     return ""
+
+
+def _called(one: Rule | Correlation) -> str:
+    return one.name or one.info.slug
 
 
 def _needed(kept: Iterable[Correlation], by_id: Mapping[str, Correlation]) -> Iterator[str]:
