@@ -13,11 +13,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from typing import BinaryIO, NamedTuple
 
+from trailwatch.decode.containers import split_text
 from trailwatch.decode.window import within
 from trailwatch.detect.engine import Engine
 from trailwatch.errors import SourceError
 from trailwatch.model.match import Found
-from trailwatch.sources.files import STDIN, LogFile, read_file
+from trailwatch.ports import Delivery
+from trailwatch.sources.files import STDIN, LogFile, delivery_of, unpack_file
 
 BATCH_BYTES = 1 << 20
 BATCH_FILES = 64
@@ -170,14 +172,21 @@ def rest_the_collector() -> None:
 def _scan(batch: Sequence[LogFile], engine: Engine, job: Job, stdin: BinaryIO | None) -> Found:
     everything = Found()
     for file in batch:
-        delivery = read_file(file, stdin)
-        if job.since is not None or job.until is not None:
-            delivery = within(delivery, job.since, job.until)
-        found = engine.evaluate(delivery)
-        found.tally.mended = delivery.mended
+        found = _scan_file(file, engine, job, stdin)
         everything.matches += found.matches
         everything.rejects += found.rejects
         everything.failures += found.failures
         everything.signals += found.signals
         everything.tally.add(found.tally)
     return everything
+
+
+def _scan_file(file: LogFile, engine: Engine, job: Job, stdin: BinaryIO | None) -> Found:
+    content = unpack_file(file, stdin)
+    if not isinstance(content, Delivery):
+        if job.since is None and job.until is None and (found := engine.evaluate_whole(content)) is not None:
+            return found
+        content = delivery_of(split_text(content), file.path)
+    if job.since is not None or job.until is not None:
+        content = within(content, job.since, job.until)
+    return engine.evaluate(content)

@@ -55,6 +55,24 @@ class _Document(msgspec.Struct):
 
 
 _DOCUMENT = msgspec.json.Decoder(_Document)
+
+
+def trail_decoder(record: type[msgspec.Struct]) -> msgspec.json.Decoder[Any]:
+    """Decodes trail files, which are taken for one exactly where `Taken` does; `records` is unset in what is none.
+
+    Args:
+        record: what each record is decoded to.
+    """
+    records = ("records", list[record] | msgspec.UnsetType, msgspec.field(name="Records", default=_UNSET))  # type: ignore[valid-type]  # known only at run time
+    return msgspec.json.Decoder(msgspec.defstruct("Trail", [records], bases=(_Document,)))
+
+
+def records_of(text: bytes) -> list[Raw]:
+    """The records of a trail file that `trail_decoder` decoded."""
+    records = _DOCUMENT.decode(text).records
+    return records if isinstance(records, list) else []
+
+
 _LIST = msgspec.json.Decoder(list[Raw])
 _RAW = msgspec.json.Decoder(Raw)
 _TEXT = msgspec.json.Decoder(str)

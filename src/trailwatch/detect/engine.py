@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, overload
 
 import msgspec
 
+from trailwatch.decode.containers import Unpacked, has_room
+from trailwatch.decode.unfold import records_of, trail_decoder
 from trailwatch.detect.compile import compile_predicate
 from trailwatch.detect.derived import ScriptEvent
 from trailwatch.detect.links import ISSUING_NAMES, LinkMaker
-from trailwatch.detect.plans import NOTHING, CompiledRule, PlanTable
+from trailwatch.detect.plans import NOTHING, CompiledRule, Plan, PlanTable
 from trailwatch.detect.record import Record
 from trailwatch.detect.signals import SignalMaker, wants_of
 from trailwatch.detect.verdict import verdict
@@ -48,6 +51,7 @@ class Engine:
             self._table = PlanTable(ordered)
         except ValueError as error:
             raise _blame(ordered, error) from None
+        self._decode_whole = trail_decoder(self._table.struct).decode
         self._maker = SignalMaker(wants)
         remembering = {rule.info.id for rule in rules.first_seen}
         self._feeders = frozenset(
@@ -60,6 +64,26 @@ class Engine:
         run.all()
         return run.found()
 
+    def evaluate_whole(self, body: Unpacked) -> Found | None:
+        """The same for a body that is a trail's file which nothing is wrong with, in half the time.
+
+        None for any other body: its records have to be split from each other and judged one by one.
+        """
+        if not body.clean:
+            return None
+        try:
+            events = self._decode_whole(body.text).records
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        if not isinstance(events, list) or not has_room(body.text, len(events)):
+            return None
+        if len({event.eventID for event in events}) < len(events):
+            return None  # duplicates are told by their accounts, one by one
+        delivery = Delivery(body.origin, _Later(body.text, len(events)), range(len(events)))
+        run = _Run(self._table, self._maker, self._feeders, delivery, self._book)
+        run.promising(events)
+        return run.found()
+
 
 def _blame(rules: Sequence[Rule], error: ValueError) -> RuleError:
     """The error with the place of the rule that causes it."""
@@ -69,6 +93,27 @@ def _blame(rules: Sequence[Rule], error: ValueError) -> RuleError:
         except ValueError as cause:
             return RuleError(rule.info.origin, str(cause), "correct the rule")
     return RuleError("rules", str(error))
+
+
+class _Later(Sequence[msgspec.Raw]):
+    """The records of a body, which is split when the first of them is asked for."""
+
+    def __init__(self, text: bytes, count: int) -> None:
+        self._text = text
+        self._count = count
+        self._records: list[msgspec.Raw] | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, at: int) -> msgspec.Raw: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[msgspec.Raw]: ...
+    def __getitem__(self, at: int | slice) -> msgspec.Raw | list[msgspec.Raw]:
+        if self._records is None:
+            self._records = records_of(self._text)
+        return self._records[at]
 
 
 class _Run:
@@ -114,15 +159,32 @@ class _Run:
             if not is_new(event.recipientAccountId or "", event.eventID):
                 self._duplicates += 1
                 continue
-            if event.eventName in ISSUING_NAMES:
-                self._issued(Record(raw, event), event.eventTime, event.eventID)
-            if plan is not NOTHING:
-                record = Record(raw, event, self._book)
-                held = [*plan.certain, *(compiled for compiled, test in plan.open if test(record))]
-                if held:
-                    self._told(held, record, position)
-                    continue
-            self._unmatched += 1
+            if plan is NOTHING and event.eventName not in ISSUING_NAMES:
+                self._unmatched += 1
+            else:
+                self._planned(event, Record(raw, event, self._book), position, plan)
+
+    def promising(self, events: Sequence[Any]) -> None:
+        """The same for events that are decoded already, none of them a duplicate."""
+        records = self._delivery.records
+        promising = self._table.promising(events, ISSUING_NAMES)
+        self._unmatched += len(events) - len(promising)
+        for number, event, plan in promising:
+            if plan.insight:
+                self._insights += 1
+            else:
+                self._planned(event, Record(partial(records.__getitem__, number), event, self._book), number, plan)
+
+    def _planned(self, event: Any, record: Record, position: int, plan: Plan) -> None:
+        """An event that is new."""
+        if event.eventName in ISSUING_NAMES:
+            self._issued(record, event.eventTime, event.eventID)
+        if plan is not NOTHING:
+            held = [*plan.certain, *(compiled for compiled, test in plan.open if test(record))]
+            if held:
+                self._told(held, record, position)
+                return
+        self._unmatched += 1
 
     def _is_new(self, account: Any, event_id: str) -> bool:
         """Whether no record before it had the same id and account."""

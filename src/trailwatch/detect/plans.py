@@ -8,16 +8,18 @@ the old plans. All tables are bounded: a full one is emptied and fills again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from operator import getitem
 from typing import Any, NamedTuple
 
-from trailwatch.detect.classes import Classes, plain_path
+import msgspec
+
+from trailwatch.detect.classes import LONGEST_KEPT, VALUES_KEPT, Classes, plain_path
 from trailwatch.detect.compile import Node, Test, compile_tree, guarded, reduce, slots_of
 from trailwatch.detect.leaf import REFERENCES
 from trailwatch.detect.reason import Teller, teller
 from trailwatch.detect.record import Record, getter
-from trailwatch.detect.schema import FREE_FIELDS, build, values_at
+from trailwatch.detect.schema import FREE_FIELDS, build, classes_at, values_at
 from trailwatch.rules.predicate import And, Const, Field, Not, Op, Or, Predicate, fields_of
 from trailwatch.rules.rule import Rule
 
@@ -77,20 +79,36 @@ NOTHING = Plan(insight=False)
 """No rule can match."""
 
 
-class _Branch(NamedTuple):
+class _Branch:
     """What the fields of the first look leave open: a plan, or a second look at some more fields."""
 
-    plan: Plan | None
-    values: Callable[[Any], tuple[Any, ...]]
-    classes: tuple[Classes, ...]
-    slots: tuple[int, ...]
-    left: tuple[tuple[CompiledRule, Node | None], ...]
-    """The rules that can still match, with what is left of their conditions; None where nothing is left to ask."""
-    plans: dict[tuple[int, ...], Plan]
+    __slots__ = ("left", "look", "plan", "plans", "slots")
+
+    def __init__(
+        self,
+        plan: Plan | None,
+        look: Callable[[Any], tuple[int, ...]] = tuple,
+        slots: tuple[int, ...] = (),
+        left: tuple[tuple[CompiledRule, Node | None], ...] = (),
+    ) -> None:
+        self.plan = plan
+        self.look = look
+        """What takes the classes of the further fields."""
+        self.slots = slots
+        self.left = left
+        """The rules that can still match, with what is left of their conditions; None where that is nothing."""
+        self.plans: dict[tuple[int, ...], Plan] = {}
 
 
-def _settled(plan: Plan) -> _Branch:
-    return _Branch(plan, tuple, (), (), (), {})
+class _Branches(dict[tuple[Any, ...], _Branch]):
+    """Branches by the values of the first look, so that values that come again are not even classified."""
+
+    def __init__(self, find: Callable[[tuple[Any, ...]], _Branch]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, values: tuple[Any, ...]) -> _Branch:
+        return self._find(values)
 
 
 class PlanTable:
@@ -133,22 +151,45 @@ class PlanTable:
                 self._by_name.setdefault(name, []).append(number)
         self._branches: dict[tuple[int, ...], _Branch] = {}
         self._plans = 0
-        self._first_values = values_at(self._paths[: self._first])
+        first = self._paths[: self._first]
+        self._first_values = values_at(first)
         self._first_classes = self._classes[: self._first]
+        self._name_at = first.index("eventName") if "eventName" in first else None
+        self._by_values = _Branches(self._branch_of)
         free = {root for field in every for root in _roots_of(field)}
-        self.decode: Callable[[Any], Any] = build(self._paths, sorted(free)).decode
+        self.struct = build(self._paths, sorted(free))
+        """What a record is decoded to."""
+        self.decode: Callable[[Any], Any] = msgspec.json.Decoder(self.struct).decode
 
     def plan(self, event: Any) -> Plan:
         """The plan for a decoded event."""
-        key = tuple(map(getitem, self._first_classes, self._first_values(event)))
-        branch = self._branches.get(key)
-        if branch is None:
-            branch = self._branch(key, event.eventName)
+        branch = self._by_values[self._first_values(event)]
         if branch.plan is not None:
             return branch.plan
-        key = tuple(map(getitem, branch.classes, branch.values(event)))
+        key = branch.look(event)
         plan = branch.plans.get(key)
         return self._plan(branch, key) if plan is None else plan
+
+    def promising(self, events: Iterable[Any], names: Collection[str]) -> list[tuple[int, Any, Plan]]:
+        """The events that a rule could match, each with its number and plan.
+
+        Args:
+            events: decoded.
+            names: events of these names come back in any case.
+        """
+        found: list[tuple[int, Any, Plan]] = []
+        by_values, first_values = self._by_values, self._first_values
+        for number, event in enumerate(events):
+            branch = by_values[first_values(event)]
+            plan = branch.plan
+            if plan is None:
+                key = branch.look(event)
+                plan = branch.plans.get(key)
+                if plan is None:
+                    plan = self._plan(branch, key)
+            if plan is not NOTHING or event.eventName in names:
+                found.append((number, event, plan))
+        return found
 
     def size(self) -> int:
         """How many plans are kept now."""
@@ -163,19 +204,31 @@ class PlanTable:
         numbers = sorted([*self._by_name.get(name.lower(), ()), *self._any_name])
         return [self.compiled[number] for number in numbers]
 
+    def _branch_of(self, values: tuple[Any, ...]) -> _Branch:
+        """The branch for the values of the first look."""
+        key = tuple(map(getitem, self._first_classes, values))
+        branch = self._branches.get(key)
+        if branch is None:
+            branch = self._branch(key, "" if self._name_at is None else values[self._name_at])
+        length = sum(len(text) for text in values if type(text) is str)
+        if length < LONGEST_KEPT and self._branches.get(key) is branch:
+            if len(self._by_values) >= VALUES_KEPT:
+                self._by_values.clear()
+            self._by_values[values] = branch
+        return branch
+
     def _branch(self, key: tuple[int, ...], name: str) -> _Branch:
         masks = {slot: self._classes[slot].masks[number] for slot, number in enumerate(key)}
         if any(masks[slot] >> bit & 1 for slot, bit in self._insight):
-            branch = _settled(Plan(insight=True))
+            branch = _Branch(Plan(insight=True))
         else:
             left = _left([(compiled, compiled.tree) for compiled in self.candidates(name)], masks)
             slots = tuple(sorted({slot for _, node in left if node for slot in slots_of(node)}))
             if slots:
-                values = values_at([self._paths[slot] for slot in slots])
-                classes = tuple(self._classes[slot] for slot in slots)
-                branch = _Branch(None, values, classes, slots, left, {})
+                look = classes_at([self._paths[slot] for slot in slots], [self._classes[slot] for slot in slots])
+                branch = _Branch(None, look, slots, left)
             else:
-                branch = _settled(_plan_of(left))
+                branch = _Branch(_plan_of(left))
         self._keep(self._branches, key, branch)
         return branch
 
@@ -191,6 +244,7 @@ class PlanTable:
         if self._plans > self._plans_kept or any(len(classes.masks) > CLASSES_KEPT for classes in self._classes):
             self._plans = 0
             self._branches.clear()
+            self._by_values.clear()
             for classes in self._classes:
                 classes.forget()
         else:

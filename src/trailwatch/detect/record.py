@@ -24,21 +24,33 @@ class Record(Mapping[str, Any]):
     As a mapping it is the whole record, of which `get` decodes only the field that is asked for.
 
     Args:
-        raw: the record, one JSON object.
+        raw: the record, one JSON object, or what finds it when somebody asks for more than its struct has.
         plain: its struct from `trailwatch.detect.schema`, if it fits one.
         book: the tables of addresses, where there are any.
     """
 
-    __slots__ = ("_book", "_derived", "_full", "_plain", "_roots", "_texts", "raw")
+    __slots__ = ("_book", "_derived", "_full", "_plain", "_raw", "_roots", "_texts")
 
-    def __init__(self, raw: bytes | msgspec.Raw, plain: Any = None, book: AddressBook | None = None) -> None:
-        self.raw = raw
+    def __init__(
+        self,
+        raw: bytes | msgspec.Raw | Callable[[], msgspec.Raw],
+        plain: Any = None,
+        book: AddressBook | None = None,
+    ) -> None:
+        self._raw = raw
         self._book = book
         self._plain = plain
         self._full: dict[str, Any] | None = None
         self._roots: dict[str, Any] = {}
         self._texts: dict[str, bytes] = {}
         self._derived: dict[str, list[Any]] = {}
+
+    @property
+    def raw(self) -> bytes | msgspec.Raw:
+        """The record's JSON text."""
+        if callable(self._raw):
+            self._raw = self._raw()
+        return self._raw
 
     @property
     def full(self) -> dict[str, Any]:

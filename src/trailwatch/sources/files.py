@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from trailwatch.decode.containers import split
+from trailwatch.decode.containers import Unpacked, split_text, unpack
 from trailwatch.decode.inflate import LIMIT_BYTES
 from trailwatch.decode.unfold import Split
 from trailwatch.errors import UsageError
@@ -50,6 +50,12 @@ def find_files(paths: Iterable[str]) -> list[LogFile]:
 
 def read_file(file: LogFile, stdin: BinaryIO | None = None, limit_bytes: int = LIMIT_BYTES) -> Delivery:
     """The file's records; a file that cannot be read is one reject."""
+    content = unpack_file(file, stdin, limit_bytes)
+    return content if isinstance(content, Delivery) else delivery_of(split_text(content), file.path)
+
+
+def unpack_file(file: LogFile, stdin: BinaryIO | None = None, limit_bytes: int = LIMIT_BYTES) -> Unpacked | Delivery:
+    """The file's text, or a delivery without records that says why there is none."""
     if file.left_out:
         return Delivery(file.path, (), (), left_out=((file.left_out, 1),))
     if file.problem:
@@ -58,7 +64,7 @@ def read_file(file: LogFile, stdin: BinaryIO | None = None, limit_bytes: int = L
         body = _content(file.path, stdin, limit_bytes)
     except OSError as error:
         return _unreadable(file.path, str(error.strerror or error))
-    return delivery_of(split(body, file.path, limit_bytes), file.path)
+    return unpack(body, file.path, limit_bytes)
 
 
 def deliveries(
