@@ -83,6 +83,8 @@ def play(
     stage, administrator = open_stage(variables, clock=SystemClock(), chance=chance)
     try:
         company, before = _move_in(screen, stage, administrator, trailwatch)
+        # rules over time may conclude from the setting up after the first look
+        opened = f"{SystemClock().now():%Y-%m-%dT%H:%M:%SZ}"
         _work_and_break_in(screen, stage, company)
     finally:
         stage.close()
@@ -91,7 +93,7 @@ def play(
     (folder / "trailwatch.toml").write_text(trailwatch.configure(port).read_text())
     done = trailwatch.run("check")
     screen.line(done.stdout.strip(), "green")
-    new = [alert for alert in trailwatch.alerts() if alert["alert_id"] not in before]
+    new = [one for one in trailwatch.alerts() if one["alert_id"] not in before and one["last_time"] >= opened]
     screen.alerts(new)
     saved = _save_mails(inbox, folder)
     mails = inbox.mails()
