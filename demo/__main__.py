@@ -161,7 +161,12 @@ def judge(alerts: Sequence[Mapping[str, Any]], mails: Sequence[EmailMessage]) ->
         (any(alert["principal"].endswith(end) for alert in alerts), f"the intruder was seen through {name}")
         for name, end in intruder.items()
     ]
-    others = [alert for alert in alerts if not alert["principal"].endswith(tuple(intruder.values()))]
+    # an alert over several events may begin with work that the intruder built on
+    others = [
+        alert
+        for alert in alerts
+        if not alert["principal"].endswith(tuple(intruder.values())) and ADDRESS not in alert["source_ips"]
+    ]
     texts = [str(body.get_content()) for mail in mails if (body := mail.get_body(preferencelist=("plain",)))]
     proofs.append((any("StopLogging" in text and ADDRESS in text for text in texts), f"{RECIPIENT} was told by mail"))
     proofs.append((not others, f"nobody at work was accused ({len(others)} alerts)"))
