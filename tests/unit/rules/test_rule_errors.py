@@ -1,5 +1,7 @@
 """Whatever stands in a folder of rules, the good ones load and the others are told with their place."""
 
+import functools
+
 import pytest
 
 from trailwatch.errors import RuleError
@@ -149,19 +151,20 @@ def test_one_id_belongs_to_one_rule_and_one_slug_too(tmp_path):
 
 
 def test_rules_are_chosen_by_profile_name_and_switch(tmp_path):
-    everything = load_rules()
-    core = load_rules(profile="core")
+    load = functools.partial(load_rules, cache_dir=tmp_path)
+    everything = load()
+    core = load(profile="core")
     assert 0 < len(core.rules) < len(everything.rules)
     first = everything.rules[0].info
-    assert [rule.info.id for rule in load_rules(only=[first.slug]).rules] == [first.id]
-    assert first.id not in {rule.info.id for rule in load_rules(disabled=[first.slug]).rules}
-    assert "no rule 'nonesuch'" in load_rules(disabled=["nonesuch"]).problems[-1].text
+    assert [rule.info.id for rule in load(only=[first.slug]).rules] == [first.id]
+    assert first.id not in {rule.info.id for rule in load(disabled=[first.slug]).rules}
+    assert "no rule 'nonesuch'" in load(disabled=["nonesuch"]).problems[-1].text
     with pytest.raises(RuleError, match="there is no rule 'nonesuch'"):
-        load_rules(only=["nonesuch"])
+        load(only=["nonesuch"])
     with pytest.raises(RuleError, match="expected core or standard"):
-        load_rules(profile="all")
+        load(profile="all")
     with pytest.raises(RuleError, match="no such file or folder"):
-        load_rules([tmp_path / "nowhere"])
+        load([tmp_path / "nowhere"])
 
 
 def test_a_cached_start_imports_neither_pysigma_nor_yaml(tmp_path):
