@@ -92,13 +92,13 @@ class Correlator:
     def add(self, signals: Iterable[Signal]) -> tuple[list[Firing], int]:
         """What holds now with these signals, of correlations that may be judged at once; and how many came late.
 
-        What held before with older signals and is still touched by the new ones comes again.
+        What held before with older signals and is still touched by the new ones comes again; each alert once.
         """
         kept = self._kept(signals)
         if not kept:
             return [], 0
         arrival = self._begin().add(kept)
-        return self._conclude(self._state.fresh(arrival)), arrival.late
+        return joined(self._conclude(self._state.fresh(arrival))), arrival.late
 
     @property
     def waits(self) -> bool:
@@ -118,7 +118,7 @@ class Correlator:
             return [], 0
         firings = self._conclude(moments)
         self._state.judged(watermark, moments)
-        return firings, len(moments)
+        return joined(firings), len(moments)
 
     def everything(self) -> list[Firing]:
         """All that holds over the signals that were kept, which are complete."""

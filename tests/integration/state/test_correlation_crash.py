@@ -1,0 +1,109 @@
+"""A power cut at any call of the store loses no conclusion of a correlation and adds none."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from trailwatch.detect.engine import Engine
+from trailwatch.pipeline import Pipeline
+from trailwatch.rules.catalog import load_rules
+from trailwatch.store.alerts import AlertFilter
+from trailwatch.store.database import Database
+from trailwatch.store.store import Store
+
+from .parts import START, Fuse, FusedDatabase, StandingClock, delivery, fork, record
+
+RULES = """title: Call
+name: Get
+logsource: {product: aws, service: cloudtrail}
+detection: {s: {eventName: Get}, condition: s}
+---
+title: Call
+name: Put
+logsource: {product: aws, service: cloudtrail}
+detection: {s: {eventName: Put}, condition: s}
+---
+title: Burst
+name: burst
+correlation: {type: event_count, rules: [Get], group-by: [userIdentity.arn], timespan: 2m, condition: {gte: 3}}
+---
+title: Bursts
+correlation:
+  {type: event_count, rules: [burst], group-by: [userIdentity.arn], timespan: 9m, condition: {gte: 2}, generate: true}
+---
+title: Only one
+correlation: {type: temporal, group-by: [actor], timespan: 5m, condition: Get and not Put}
+"""
+CUTS_AT_MOST = 1000
+
+
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rules")
+    (folder / "rules.yml").write_text(RULES)
+    return load_rules([folder], shipped=False)
+
+
+def deliveries():
+    """Windows of a minute; the last event of one shows up again in the next."""
+    records = [
+        record(n, at=START + 17 * n, name="Put" if n % 7 == 6 else "Get", principal=f"user{n % 2}") for n in range(15)
+    ]
+    for window in range(2):
+        begin = window * 8
+        yield delivery(records[max(0, begin - 1) : begin + 8])
+
+
+def cycle(path, rules, fuse=None):
+    """Reads everything that was not read, and judges what is settled; ends as a process does."""
+    clock = StandingClock(START + 7200)
+    with Store(FusedDatabase(path, fuse or Fuse())) as store:
+        pipeline = Pipeline(Engine(rules, silent=True), store, None, clock, {}, rules)
+        for one in deliveries():
+            pipeline.process(one)
+            pipeline.judge(START + 1340)
+        pipeline.judge(START + 7200)
+        store.prune(START + 7200)
+
+
+def contents(path):
+    with Store(Database(path)) as store:
+        found = store.alerts.search(AlertFilter(limit=1000))
+    return {
+        (alert.id, alert.rule.title, alert.event_count, tuple((one.event_id, one.reason) for one in alert.evidence))
+        for alert in found
+    }
+
+
+def cycle_in_a_process(path, rules, fuse_at):
+    child = fork()
+    if child == 0:
+        try:
+            cycle(path, rules, Fuse(fuse_at))
+        except BaseException:  # noqa: BLE001 the child must end here, whatever happened
+            os._exit(1)
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in (0, Fuse.EXIT)
+    return code == Fuse.EXIT
+
+
+def test_death_at_every_call_of_the_store(tmp_path, rules):
+    cycle(tmp_path / "whole", rules)
+    expected = contents(tmp_path / "whole")
+    assert {alert[1] for alert in expected} == {"Burst", "Bursts", "Only one"}
+
+    survived_at = None
+    for n in range(1, CUTS_AT_MOST):
+        path = tmp_path / str(n)
+        died = cycle_in_a_process(path, rules, n)
+        cycle(path, rules)
+        assert contents(path) == expected
+        if not died:
+            survived_at = n
+            break
+
+    assert survived_at is not None
+    assert survived_at > 100
