@@ -83,11 +83,25 @@ def show(invocation: Invocation) -> None:
     """Print every setting with where its value came from; secrets are never part of it."""
     import msgspec
 
-    loaded = invocation.load()
+    from trailwatch.config.load import scalar_settings
+
+    loaded, kinds = invocation.load(), scalar_settings()
     width = max(len(name) for name in loaded.settings)
     for name, setting in loaded.settings.items():
-        value = msgspec.json.encode(setting.value).decode()
+        value = _shown(setting.value, kinds[name])
         click.echo(f"{name:{width}}  {value:<24}  {setting.origin}")
     for key in ("account", "notify"):
         for number, item in enumerate(getattr(loaded.config, key), start=1):
             click.echo(f"{key}[{number}]  {msgspec.json.encode(item).decode()}  {loaded.path}")
+
+
+def _shown(value: object, kind: object) -> str:
+    """The value as the file would hold it."""
+    import msgspec
+
+    from trailwatch.config.schema import Seconds
+    from trailwatch.config.units import format_duration
+
+    if kind == Seconds and isinstance(value, float | int):
+        value = format_duration(value)
+    return msgspec.json.encode(value).decode()
