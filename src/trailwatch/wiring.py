@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from trailwatch.archive import Archive
+    from trailwatch.archive.retention import Removed
     from trailwatch.detect.engine import Engine
+    from trailwatch.detect.suppress import Suppressor
     from trailwatch.enrich.addresses import Addresses
     from trailwatch.ports import AddressBook, Notifier
     from trailwatch.rules.rule import RuleSet
+    from trailwatch.rules.suppression import Suppression
     from trailwatch.rules.suppression_files import SuppressionSet
     from trailwatch.store.store import Retention, Store
 
@@ -55,6 +58,15 @@ def open_store(config: Config, environment: Mapping[str, str]) -> Store:
     from trailwatch.store.store import Store
 
     return Store(Database(state_path(config, environment)))
+
+
+def prune_archive(config: Config, environment: Mapping[str, str], now: int) -> Removed:
+    """Removes from the archive what is older than `archive.keep`."""
+    from trailwatch.archive.retention import Removed, prune
+
+    if not config.archive.keep:
+        return Removed()
+    return prune(archive_path(config, environment), now - int(config.archive.keep))
 
 
 def archive_of(config: Config, environment: Mapping[str, str]) -> Archive | None:
@@ -108,6 +120,13 @@ def suppression_places(config: Config) -> list[Path]:
     return [*there, *(Path(one).expanduser() for one in settings.dirs)]
 
 
+def suppressor_of(config: Config, suppressions: Sequence[Suppression]) -> Suppressor:
+    """What asks these suppressions, with the tables of addresses that there are."""
+    from trailwatch.detect.suppress import Suppressor
+
+    return Suppressor(suppressions, addresses_of(config))
+
+
 def retention_of(config: Config) -> Retention:
     """How long each table remembers."""
     from trailwatch.store.store import Retention
@@ -123,11 +142,13 @@ def retention_of(config: Config) -> Retention:
     )
 
 
-def engine_of(ruleset: RuleSet, *, silent: bool = False, tables: AddressBook | None = None) -> Engine:
+def engine_of(
+    ruleset: RuleSet, *, silent: bool = False, tables: AddressBook | None = None, links: bool = True
+) -> Engine:
     """The engine; `silent` where nobody asks for matches of rules that only feed others."""
     from trailwatch.detect.engine import Engine
 
-    return Engine(ruleset, silent=silent, tables=tables)
+    return Engine(ruleset, silent=silent, tables=tables, links=links)
 
 
 def addresses_of(config: Config) -> Addresses:

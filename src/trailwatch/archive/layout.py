@@ -47,8 +47,19 @@ def hour_of(root: Path, account: str, region: str, time: int) -> Hour:
 def hours(root: Path) -> Iterator[Hour]:
     """Every file of the archive, in no order; what else lies there is passed over."""
     for path in root.glob("AWSLogs/*/CloudTrail/*/*/*/*/*_trailwatch.json.gz"):
-        parts = _NAME.fullmatch(path.name)
-        if parts is not None:
-            account, region, stamp = parts.groups()
-            start = datetime.strptime(stamp + "+0000", "%Y%m%dT%H%z")
-            yield Hour(int(start.timestamp()), account, region, path)
+        hour = hour_in(path)
+        if hour is not None:
+            yield hour
+
+
+def hour_in(path: Path) -> Hour | None:
+    """The hour that a file of the archive holds; None for any other file."""
+    parts = _NAME.fullmatch(path.name)
+    if parts is None:
+        return None
+    account, region, stamp = parts.groups()
+    try:
+        start = datetime.strptime(stamp + "+0000", "%Y%m%dT%H%z")
+    except ValueError:
+        return None
+    return Hour(int(start.timestamp()), account, region, path)

@@ -26,6 +26,8 @@ COMMANDS: dict[str, Entry] = {
     "status": Entry("trailwatch.cli.status", "Last good cycle, coverage, lag and outbox."),
     "alerts": Entry("trailwatch.cli.alerts", "List, show, acknowledge, close, put off and suppress alerts."),
     "suppressions": Entry("trailwatch.cli.suppressions", "What nobody is told of, and what that hid or would hide."),
+    "noise": Entry("trailwatch.cli.noise", "Which rules tell too much, and the allowlist that would quiet each."),
+    "state": Entry("trailwatch.cli.state", "How large the state file and the archive are; forget what is old."),
     "outbox": Entry("trailwatch.cli.outbox", "What waits to be sent or was given up; retry or drop it."),
     "events": Entry("trailwatch.cli.events", "Look at events: live, in files or in the archive."),
     "rejects": Entry("trailwatch.cli.rejects", "What could not be read, and why."),

@@ -90,8 +90,6 @@ def scan_suppressions(
         return ScanSuppressions()
     if not places and not wiring.suppression_places(config):
         return ScanSuppressions()
-    from trailwatch.detect.suppress import Suppressor
-
     found = wiring.load_suppressions(config, environment, places or None)
-    suppressor = Suppressor(found.suppressions)
+    suppressor = wiring.suppressor_of(config, found.suppressions)
     return ScanSuppressions(suppressor or None, (*found.problems, *suppressor.problems))

@@ -94,12 +94,11 @@ def check(invocation: Invocation, places: Sequence[Path]) -> None:
     Exits with 2 when one is broken and hides nothing, with 3 when one has expired or names no rule there is.
     """
     from trailwatch import wiring
-    from trailwatch.detect.suppress import Suppressor
 
     config = invocation.config()
     found = wiring.load_suppressions(config, invocation.environment, places or None)
     now = int(datetime.now(UTC).timestamp())
-    problems = [*found.problems, *Suppressor(found.suppressions).problems]
+    problems = [*found.problems, *wiring.suppressor_of(config, found.suppressions).problems]
     problems += _stale(found, now)
     problems += _unknown(found, invocation)
     _tell(problems)

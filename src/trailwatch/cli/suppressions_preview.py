@@ -43,12 +43,12 @@ class Preview:
     def __init__(
         self, invocation: Invocation, suppressions: Sequence[Suppression], since: int, *, archive: bool
     ) -> None:
-        from trailwatch.detect.suppress import Suppressor
+        from trailwatch import wiring
 
         self._invocation = invocation
         self._suppressions = suppressions
         self._since = since
-        self._suppressor: Suppressor = Suppressor(suppressions)
+        self._suppressor: Suppressor = wiring.suppressor_of(invocation.config(), suppressions)
         self.problems = self._suppressor.problems
         self.rows = [*self._of_alerts(), *(self._of_archive() if archive else ())]
 

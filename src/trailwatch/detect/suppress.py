@@ -21,6 +21,7 @@ from trailwatch.model.match import Match
 from trailwatch.model.rule import RuleInfo
 from trailwatch.model.signal import Brief
 from trailwatch.model.suppressed import LAPSED, Suppressed, suppressed_match
+from trailwatch.ports import AddressBook
 from trailwatch.rules.predicate import Const, Field, Op
 from trailwatch.rules.rule import Problem
 from trailwatch.rules.suppression import EVERY_RULE, Suppression
@@ -73,9 +74,11 @@ class Suppressor:
 
     Args:
         suppressions: good ones, as `load_suppressions` gives them.
+        book: the tables of addresses, for selections that ask for what they tell.
     """
 
-    def __init__(self, suppressions: Iterable[Suppression]) -> None:
+    def __init__(self, suppressions: Iterable[Suppression], book: AddressBook | None = None) -> None:
+        self._book = book
         self.problems: list[Problem] = []
         """Suppressions that hold a value which does not fit its operator; they hide nothing."""
         self._all: list[_Compiled] = []
@@ -101,7 +104,7 @@ class Suppressor:
         lapsed = 0
         for match in matches:
             asked = self._of(match.rule)
-            said = self._ask(asked, _facts(match, names)) if asked else _NOTHING
+            said = self._ask(asked, self._facts(match, names)) if asked else _NOTHING
             if said.hides is not None:
                 hidden.append(suppressed_match(match, said.hides.name))
                 continue
@@ -146,7 +149,8 @@ class Suppressor:
             return [_NOTHING] * len(alert.evidence)
         return [
             self._ask(
-                asked, Facts(one.time, one.account, one.source_ip, alert.principal, lambda: actor, Record(one.record))
+                asked,
+                Facts(one.time, one.account, one.source_ip, alert.principal, lambda: actor, self._record(one.record)),
             )
             for one in alert.evidence
         ]
@@ -157,6 +161,16 @@ class Suppressor:
             names = {EVERY_RULE, rule.id, rule.slug}
             found = self._by_rule[rule.id] = [one for one in self._all if names & one.rules]
         return found
+
+    def _facts(self, match: Match, names: Names | None) -> Facts:
+        def actor() -> str:
+            return names(match.identity or match.principal, match.time) if names else ""
+
+        record = self._record(match.record)
+        return Facts(match.time, match.account, match.source_ip, match.principal, actor, record)
+
+    def _record(self, raw: bytes) -> Record:
+        return Record(raw, None, self._book)
 
     @staticmethod
     def _ask(asked: Sequence[_Compiled], facts: Facts) -> Ruling:
@@ -195,13 +209,6 @@ class _Compiled:
             return self._condition(facts.record)
         except DecodeError:
             return False  # what cannot be read is not what somebody decided to hide
-
-
-def _facts(match: Match, names: Names | None) -> Facts:
-    def actor() -> str:
-        return names(match.identity or match.principal, match.time) if names else ""
-
-    return Facts(match.time, match.account, match.source_ip, match.principal, actor, Record(match.record))
 
 
 def _facts_of(brief: Brief, names: Names | None) -> Facts:

@@ -56,6 +56,8 @@ class Assembly(msgspec.Struct):
             regions=regions,
             reach_back=reach_back,
             stopped=stopped,
+            retention=wiring.retention_of(self.config),
+            tidy=functools.partial(wiring.prune_archive, self.config, self.environment),
         )
 
 
@@ -78,7 +80,8 @@ def assemble(
     _check_secrets(config, environment)
     archive = _LateArchive(config, environment) if config.archive.enabled else None
     suppressions = FolderSifter(config, environment)
-    pipeline = Pipeline(_LateEngine(ruleset), store, archive, clock, wiring.routes_of(config), ruleset, suppressions)
+    engine = _LateEngine(ruleset, config)
+    pipeline = Pipeline(engine, store, archive, clock, wiring.routes_of(config), ruleset, suppressions)
     return Assembly(
         config=config,
         environment=environment,
@@ -103,12 +106,13 @@ def _check_secrets(config: Config, environment: Mapping[str, str]) -> None:
 class _LateEngine:
     """The engine, compiled for the first event."""
 
-    def __init__(self, ruleset: RuleSet) -> None:
+    def __init__(self, ruleset: RuleSet, config: Config) -> None:
         self._ruleset = ruleset
+        self._config = config
 
     @functools.cached_property
     def _engine(self) -> Evaluator:
-        return wiring.engine_of(self._ruleset, silent=True)
+        return wiring.engine_of(self._ruleset, silent=True, tables=wiring.addresses_of(self._config))
 
     def evaluate(self, delivery: Delivery) -> Found:
         return self._engine.evaluate(delivery)

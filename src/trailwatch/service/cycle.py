@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
+
 from trailwatch.config.schema import Check
 from trailwatch.errors import StoreError
 from trailwatch.model.severity import Severity
@@ -16,13 +18,14 @@ from trailwatch.service.tasks import Place, keys_of
 from trailwatch.service.trouble import tell_troubles
 from trailwatch.sources.poll_plan import Plan
 from trailwatch.store.coverage import Lookup
-from trailwatch.store.store import Retention, Store
+from trailwatch.store.store import RETENTION, Retention, Store
 
 RELAY_SECONDS = 8.0
 """How long after the budget messages may still begin to leave."""
 HEARTBEAT_SECONDS = 5
 WAITED_FOR_SECONDS = 3600
 """A region that cannot be read holds up what is said of absence no longer than this."""
+TIDY_SECONDS = 3600
 REREAD_SECONDS = 14 * 3600
 """How far back anything but the sweep reads again: a role session and some room."""
 
@@ -43,6 +46,8 @@ class Cycle:
         reach_back: how many seconds before now count as unread on a first run; 0 for lookback and overlap.
         heartbeat: calls a URL; by default with GET.
         stopped: whether somebody wants it to end early.
+        retention: how long the store remembers; what may still be read again is kept in any case.
+        tidy: called once an hour with the time, to remove what is kept elsewhere and is too old.
     """
 
     def __init__(
@@ -60,7 +65,11 @@ class Cycle:
         reach_back: int = 0,
         heartbeat: Callable[[str], None] | None = None,
         stopped: Callable[[], bool] = lambda: False,
+        retention: Retention = RETENTION,
+        tidy: Callable[[int], object] = lambda _now: None,
     ) -> None:
+        self._retention = retention
+        self._tidy = tidy
         self._accesses = accesses
         self._store = store
         self._pipeline = pipeline
@@ -185,8 +194,21 @@ class Cycle:
             if begins is not None and not region.error_kind:
                 oldest_gap = min(oldest_gap, begins)
         keep = max(int(self._settings.sweep) + 3600, REREAD_SECONDS, now - oldest_gap + int(self._settings.overlap))
-        self._store.prune(now, Retention(seen=keep, signals=keep))
+        self._forget(report, now, keep)
+
+    def _forget(self, report: CycleReport, now: int, keep: int) -> None:
+        """What is past its time; nothing that an event of the last `keep` seconds may still need."""
+        kept = self._retention
+        self._store.prune(
+            now, msgspec.structs.replace(kept, seen=max(keep, kept.seen), signals=max(keep, kept.signals))
+        )
         self._store.coverage.prune(now - int(self._settings.history) - 86400)
+        before = self._store.cycles.last()
+        if before is None or int(before.started) // TIDY_SECONDS < now // TIDY_SECONDS:
+            try:
+                self._tidy(now)
+            except StoreError as error:
+                report.problems.append(str(error))
 
     def _outcome(self, report: CycleReport, reading: Reading) -> str:
         if report.unread and len(report.unread) == len(report.regions):

@@ -48,10 +48,8 @@ class FolderSifter:
     def _current(self) -> Suppressor:
         stamp = tuple(self._files())
         if self._suppressor is None or stamp != self._stamp:
-            from trailwatch.detect.suppress import Suppressor
-
             found = wiring.load_suppressions(self._config, self._environment)
-            self._suppressor = Suppressor(found.suppressions)
+            self._suppressor = wiring.suppressor_of(self._config, found.suppressions)
             broken = sum(problem.error for problem in (*found.problems, *self._suppressor.problems))
             told = f"{broken} suppression(s) not used, see `trailwatch suppressions check`"
             self._complaints = [told] if broken else []
