@@ -80,6 +80,12 @@ def test_an_event_that_is_not_there_is_an_error(logs, run):
         run(logs, "--event-id", "four")
 
 
+def test_nothing_found_is_said_and_leaves_standard_output_empty(logs, run):
+    result = run(logs, "--name", "DeleteTrail")
+
+    assert (result.stdout, result.stderr) == ("", "no events\n")
+
+
 def test_the_table_is_one_line_for_each_event(logs, run):
     assert len(run(logs).stdout.splitlines()) == 4
 

@@ -47,6 +47,13 @@ def test_the_kept_bytes_come_out_as_they_went_in(run):
     assert run("show", "1", "--raw").stdout_bytes == b'{"bad": \x1b\xff}'
 
 
+def test_a_state_without_rejects_says_so(tmp_path):
+    variables = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": "", "XDG_STATE_HOME": str(tmp_path)}
+    result = CliRunner(env=variables).invoke(main, ["rejects", "list"], catch_exceptions=False)
+
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no rejects\n")
+
+
 def test_a_reject_that_is_not_there_is_an_error_with_the_way_out(run):
     with pytest.raises(UsageError, match="there is no reject 7; trailwatch rejects list"):
         run("show", "7")

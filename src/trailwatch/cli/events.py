@@ -149,6 +149,8 @@ def _print(newest: Newest, choice: Choice, form: str, limit: int) -> None:
         write_jsonl((masked(dict(event)) for event in events), sys.stdout)
     elif events:
         write_table([_row(event) for event in events], COLUMNS, sys.stdout)
+    else:
+        click.echo("no events", err=True)
     if limit and newest.count > limit:
         click.echo(f"{limit:,} of {newest.count:,} events that were read; --limit 0 shows all", err=True)
 

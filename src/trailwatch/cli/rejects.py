@@ -39,6 +39,8 @@ def list_rejects(invocation: Invocation, limit: int, form: str) -> None:
         write_jsonl(rows, sys.stdout)
     elif rows:
         write_table(rows, _COLUMNS, sys.stdout)
+    else:
+        click.echo("no rejects", err=True)
     if total > len(rows):
         click.echo(f"{len(rows):,} of {total:,} rejects; --limit shows more", err=True)
 

@@ -275,7 +275,9 @@ def _choose(
         if name not in known:
             from trailwatch.rules.names import meant
 
-            raise RuleError("rule", f"there is no rule {name!r}", meant(name, known))
+            raise RuleError(
+                "rule", f"there is no rule {name!r}", meant(name, known) or "`trailwatch rules list` shows them"
+            )
     problems = [*base.problems]
     problems += [
         Problem("rules.disabled", f"there is no rule {name!r} to switch off", error=False)
