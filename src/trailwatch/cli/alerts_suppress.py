@@ -146,12 +146,18 @@ def user_of(invocation: Invocation) -> str:
     Raises:
         UsageError: the system does not say.
     """
-    found = next(
-        (value for name in ("SUDO_USER", "LOGNAME", "USER") if (value := invocation.environment.get(name))), ""
-    )
-    if not found:
-        raise UsageError("--owner", "the system does not say who you are", "name somebody who answers for it")
-    return found
+    import os
+    import pwd
+
+    for variable in ("SUDO_USER", "LOGNAME", "USER"):
+        if name := invocation.environment.get(variable):
+            return name
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        raise UsageError(
+            "--owner", "the system does not say who you are", "name somebody who answers for it"
+        ) from None
 
 
 def write_or_print(invocation: Invocation, text: str, stem: str) -> bool:
