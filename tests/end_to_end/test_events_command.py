@@ -81,7 +81,7 @@ def test_an_event_that_is_not_there_is_an_error(logs, run):
 
 
 def test_nothing_found_is_said_and_leaves_standard_output_empty(logs, run):
-    result = run(logs, "--name", "DeleteTrail")
+    result = run(logs, "--name", "StopLogging")
 
     assert (result.stdout, result.stderr) == ("", "no events\n")
 

@@ -288,9 +288,8 @@ def _summary(result: _Result, files: int, alerts: Sequence[Alert], took: float) 
     tally = result.tally
     by_level = Counter(alert.severity for alert in alerts)
     levels = ", ".join(f"{by_level[level]} {level.value}" for level in reversed(Severity) if by_level[level])
-    parts = [
-        f"{tally.events:,} {'event' if tally.events == 1 else 'events'} in {files:,} {'file' if files == 1 else 'files'}, {took:.1f} s"
-    ]
+    read = f"{tally.events:,} {'event' if tally.events == 1 else 'events'}"
+    parts = [f"{read} in {files:,} {'file' if files == 1 else 'files'}, {took:.1f} s"]
     parts.append(f"{len(alerts):,} {'alert' if len(alerts) == 1 else 'alerts'}" + (f" ({levels})" if levels else ""))
     counted = [(tally.duplicates, "duplicate"), (tally.rejects, "reject"), (tally.mended, "mended character")]
     parts += [f"{count:,} {what}{'s' * (count > 1)}" for count, what in counted if count]
