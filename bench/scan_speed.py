@@ -1,153 +1,317 @@
-"""How fast a scan is, as a share of what any scan must do: decompress the files and find where records end.
+"""How fast `trailwatch scan` is, as a share of what any scan must do: decompress files and find where records end.
 
-    python bench/scan_speed.py [--events 300000] [--rounds 2]
+    python bench/scan_speed.py [--events 300000] [--rounds 3] [--only A,B] [--long]
 
-Every figure is the CPU time of a whole process, imports and rule loading included; the contenders take turns, and the
-best round of each counts. Corpora: A small files, B files of 2,000 events, H like B with values that hardly repeat.
+Contenders are whole processes, imports and rule loading included, on one core; what counts is their CPU time, user
+and system. They take turns, each round gives a ratio, and the median of the rounds is printed beside the goal.
+
+Corpora: A ordinary files, B files of 2,000 events, H like B with values that hardly repeat, X like B where every
+event has an event name, error code, user agent and ARN of its own. They are made once, below .bench/. `--long` adds
+a corpus of ten times as many events, for the memory it takes.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
+import gzip
 import json
-import resource
+import os
+import random
+import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
+PLACE = ROOT / ".bench" / "scan"
+MEMORY_MB = 100
+
+
+class Run(NamedTuple):
+    """What one process cost."""
+
+    cpu: float
+    """Seconds, user and system, of the process and those it waited for."""
+    wall: float
+    rss_mb: float
+
+
+class Goal(NamedTuple):
+    what: str
+    got: float
+    least: float
+    """The least that is good enough; negative for the most."""
+
+    def __str__(self) -> str:
+        met = self.got >= self.least if self.least >= 0 else self.got <= -self.least
+        bound = f"at least {self.least:g}" if self.least >= 0 else f"at most {-self.least:g}"
+        return f"  {self.what:<58} {self.got:8.2f}   {bound:<14} {'met' if met else 'NOT MET'}"
+
+
+# ---------------------------------------------------------------- contenders that are no product
 
 
 def files(corpus: Path) -> list[str]:
     return sorted(str(path) for path in corpus.rglob("*.json.gz"))
 
 
-def bodies(corpus: Path) -> Iterator[bytes]:
+def bodies(paths: list[str]) -> Iterator[bytes]:
     from zlib_ng import zlib_ng
 
-    for path in files(corpus):
+    for path in paths:
         yield zlib_ng.decompressobj(31).decompress(Path(path).read_bytes())
 
 
-def scan_only(corpus: Path) -> dict[str, object]:
+def bare_scan(paths: list[str]) -> int:
     import msgspec
 
     record = msgspec.defstruct("Record", [], gc=False)
-    document = msgspec.defstruct("Document", [("Records", list[record])])
-    decode = msgspec.json.Decoder(document).decode
-    return {"events": sum(len(decode(body).Records) for body in bodies(corpus))}
+    decode = msgspec.json.Decoder(msgspec.defstruct("Document", [("Records", list[record])])).decode
+    return sum(len(decode(body).Records) for body in bodies(paths))
 
 
-def decode_everything(corpus: Path) -> dict[str, object]:
-    import msgspec
+def decode_everything(paths: list[str]) -> int:
+    import orjson
 
-    decode = msgspec.json.Decoder().decode
-    return {"events": sum(len(decode(body)["Records"]) for body in bodies(corpus))}
+    return sum(len(orjson.loads(body)["Records"]) for body in bodies(paths))
 
 
-def trailwatch(corpus: Path) -> dict[str, object]:
-    from trailwatch.detect.engine import Engine
-    from trailwatch.detect.triage import group
-    from trailwatch.model.match import Tally
+def load_cached(folder: Path) -> float:
+    """Milliseconds to load the shipped rules and those in the folder from the cache."""
     from trailwatch.rules.catalog import load_rules
-    from trailwatch.sources.files import deliveries
 
-    ruleset = load_rules(cache_dir=corpus.parent / "cache")
-    engine, tally, matches = Engine(ruleset), Tally(), []
-    for delivery in deliveries(files(corpus)):
-        found = engine.evaluate(delivery)
-        tally.add(found.tally)
-        matches += found.matches
-    alerts = group(matches)
-    seen = {match.event_id for match in matches}
-    with (corpus / "truth.csv").open(newline="") as file:
-        planted = [row["event_ids"].split() for row in csv.DictReader(file)]
-    return {
-        "events": tally.records,
-        "rules": len(ruleset.rules),
-        "matches": len(matches),
-        "alerts": len(alerts),
-        "planted": len(planted),
-        "found": sum(any(event_id in seen for event_id in ids) for ids in planted),
-        "reconciles": tally.reconciles(),
+    started = time.process_time()
+    load_rules([folder], cache_dir=PLACE / "cache" / "rules")
+    return (time.process_time() - started) * 1000
+
+
+# ---------------------------------------------------------------- processes
+
+
+def run(command: list[str], stdout: int = subprocess.DEVNULL) -> Run:
+    environment = {
+        "HOME": str(PLACE),
+        "XDG_CACHE_HOME": str(PLACE / "cache"),
+        "PATH": os.environ["PATH"],
+        "TZ": "UTC",
     }
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, env=environment)
+    errors = process.stderr.read().decode() if process.stderr else ""
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{' '.join(command[:4])} ... ended with {process.returncode}: {errors}")
+    return Run(usage.ru_utime + usage.ru_stime, time.perf_counter() - started, usage.ru_maxrss / 1024)
 
 
-CONTENDERS: dict[str, Callable[[Path], dict[str, object]]] = {
-    "scan": scan_only,
-    "decode": decode_everything,
-    "trailwatch": trailwatch,
-}
+def contender(name: str, corpus: Path, part: str = "0/1") -> list[str]:
+    return [sys.executable, __file__, "--contender", name, "--corpus", str(corpus), "--part", part]
 
 
-def in_a_process(contender: str, corpus: Path) -> dict[str, float]:
-    command = [sys.executable, __file__, "--contender", contender, "--corpus", str(corpus)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    result: dict[str, float] = json.loads(done.stdout)
-    return result
+def scan_command(corpus: Path, workers: int = 1) -> list[str]:
+    name = corpus.name
+    return [
+        *(
+            str(Path(sys.executable).with_name("trailwatch")),
+            "scan",
+            str(corpus / "AWSLogs"),
+            "--workers",
+            str(workers),
+        ),
+        *("--format", "jsonl", "--output", str(PLACE / f"{name}.jsonl"), "--stats-json", str(PLACE / f"{name}.json")),
+    ]
 
 
-def report(contender: str, corpus: Path) -> None:
-    result = CONTENDERS[contender](corpus)
-    result["cpu"] = time.process_time()
-    result["rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps(result))
+def side_by_side(corpus: Path) -> float:
+    """Seconds until two bare scans of half the files each are done."""
+    started = time.perf_counter()
+    both = [subprocess.Popen(contender("scan", corpus, part), stdout=subprocess.DEVNULL) for part in ("0/2", "1/2")]
+    for process in both:
+        process.wait()
+    return time.perf_counter() - started
 
 
-def make(corpora: Path, events: int) -> dict[str, Path]:
-    made = {name: corpora / name for name in "ABH"}
-    scale = [sys.executable, str(DATA / "scale.py"), "--events", str(events), "--out"]
-    subprocess.run([*scale, str(made["A"])], check=True, stdout=subprocess.DEVNULL)
-    subprocess.run([*scale, str(made["B"]), "--events-per-file", "2000"], check=True, stdout=subprocess.DEVNULL)
-    command = [sys.executable, str(DATA / "highcard.py"), str(made["B"]), str(made["H"])]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    (made["H"] / "truth.csv").write_bytes((made["B"] / "truth.csv").read_bytes())
-    return made
+# ---------------------------------------------------------------- corpora
 
 
-def compare(corpora: dict[str, Path], rounds: int) -> None:
-    each: dict[str, float] = {}
-    for name, corpus in corpora.items():
-        best: dict[str, dict[str, float]] = {}
-        for _ in range(rounds):
-            for contender in CONTENDERS:
-                result = in_a_process(contender, corpus)
-                if contender not in best or result["cpu"] < best[contender]["cpu"]:
-                    best[contender] = result
-        ours = best["trailwatch"]
-        each[name] = ours["cpu"] / ours["events"]
-        print(
-            f"{name}: {ours['cpu'] / best['scan']['cpu']:.2f} times the work of a bare scan"
-            f" ({best['scan']['cpu'] / ours['cpu']:.2f} of its speed),"
-            f" {best['decode']['cpu'] / ours['cpu']:.2f} times the speed of decoding everything;"
-            f" {each[name] * 1e6:.1f} us an event, {ours['rss_mb']:.0f} MB;"
-            f" {ours['rules']} rules, {ours['matches']} matches, {ours['alerts']} alerts,"
-            f" {ours['found']} of {ours['planted']} planted attacks found"
+def corpus_of(name: str, events: int) -> Path:
+    """The corpus, made if it is not there."""
+    folder = PLACE / name
+    stamp = folder / "made"
+    if stamp.is_file() and stamp.read_text(encoding="ascii") == str(events):
+        return folder
+    scale = [sys.executable, str(DATA / "scale.py"), "--events", str(events), "--out", str(folder)]
+    if name in {"A", "long"}:
+        subprocess.run(scale, check=True, stdout=subprocess.DEVNULL)
+    elif name == "B":
+        subprocess.run([*scale, "--events-per-file", "2000"], check=True, stdout=subprocess.DEVNULL)
+    elif name == "H":
+        source = corpus_of("B", events)
+        subprocess.run([sys.executable, str(DATA / "highcard.py"), str(source), str(folder)], check=True)
+    else:
+        hostile(corpus_of("B", events), folder)
+    stamp.write_text(str(events), encoding="ascii")
+    return folder
+
+
+def hostile(source: Path, folder: Path) -> None:
+    """A copy in which every event has an event name, error code, user agent and ARN that no other has."""
+    chance = random.Random(7)
+    for path in files(source):
+        records = json.loads(gzip.decompress(Path(path).read_bytes()))["Records"]
+        for record in records:
+            record["eventName"] = f"{record['eventName']}{chance.getrandbits(40):x}"
+            record["errorCode"] = f"{record.get('errorCode') or 'Client'}.{chance.getrandbits(40):x}"
+            record["userAgent"] = f"{record.get('userAgent')} {chance.getrandbits(40):x}"
+            identity = record.get("userIdentity")
+            if isinstance(identity, dict):
+                identity["arn"] = f"{identity.get('arn')}-{chance.getrandbits(40):x}"
+        target = folder / Path(path).relative_to(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"Records": records}, separators=(",", ":"), ensure_ascii=False)
+        target.write_bytes(gzip.compress(text.encode(), 6, mtime=0))
+
+
+def more_rules(count: int) -> Path:
+    """A folder of rules that fills the shipped ones up to a number."""
+    folder = PLACE / "rules"
+    folder.mkdir(parents=True, exist_ok=True)
+    shipped = sorted((ROOT / "src" / "trailwatch" / "rulepack").rglob("*.yml"))
+    wanted = max(0, count - len(shipped))
+    single = [path for path in shipped if "\ncorrelation:" not in path.read_text(encoding="utf-8")][:wanted]
+    for number, path in enumerate(single):
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        changed = (
+            f"id: 00000000-0000-4000-8000-{number:012d}\n" if line.startswith("id:") else line for line in lines
         )
-        if not ours["reconciles"]:
-            sys.exit(f"{name}: the counters do not reconcile")
-    print(f"H: {each['B'] / each['H']:.2f} of the speed of B when values hardly repeat")
+        text = "".join(line for line in changed if not line.startswith("name:"))
+        (folder / f"copy_{number}.yml").write_text(text, encoding="utf-8")
+    return folder
+
+
+# ---------------------------------------------------------------- what is told
+
+
+def against_truth(corpus: Path) -> str:
+    """What was found of the planted attacks."""
+    alerts = [json.loads(line) for line in (PLACE / f"{corpus.name}.jsonl").read_text(encoding="utf-8").splitlines()]
+    seen = {event_id for alert in alerts for event_id in alert["event_ids"]}
+    with (corpus / "truth.csv").open(newline="", encoding="utf-8") as file:
+        planted = [set(row["event_ids"].split()) for row in csv.DictReader(file)]
+    of_attacks = set().union(*planted)
+    beside = sum(not of_attacks.intersection(alert["event_ids"]) for alert in alerts)
+    found = sum(bool(ids & seen) for ids in planted)
+    return f"{len(alerts)} alerts; {found} of {len(planted)} planted attacks found; {beside} alerts of other events"
+
+
+def measure(name: str, corpus: Path, rounds: int) -> tuple[list[Goal], float]:
+    """The goals of one corpus, and the CPU seconds an event takes."""
+    ours, bare, everything = [], [], []
+    for _ in range(rounds):
+        bare.append(run(contender("scan", corpus)))
+        ours.append(run(scan_command(corpus)))
+        if name in {"A", "B"}:
+            everything.append(run(contender("decode", corpus)))
+    stats: dict[str, Any] = json.loads((PLACE / f"{name}.json").read_text(encoding="utf-8"))
+    if stats["records"] != stats["events"] + stats["duplicates"] + stats["rejects"]:
+        sys.exit(f"{name}: the counters do not reconcile: {stats}")
+    events = stats["records"]
+    each = statistics.median(one.cpu for one in ours) / events
+    bare_each = statistics.median(one.cpu for one in bare) / events
+    print(f"{name}: {events:,} events, {each * 1e6:.1f} us of CPU an event, a bare scan {bare_each * 1e6:.1f} us")
+    if (corpus / "truth.csv").is_file():
+        print(f"   {against_truth(corpus)}")
+    goals = [Goal(f"{name}: megabytes", max(one.rss_mb for one in ours), -MEMORY_MB)]
+    if everything:
+        share = statistics.median(a.cpu / b.cpu for a, b in zip(bare, ours, strict=True))
+        times = statistics.median(a.cpu / b.cpu for a, b in zip(everything, ours, strict=True))
+        goals.append(Goal(f"{name}: share of the speed of a bare scan", share, 0.30))
+        goals.append(Goal(f"{name}: times the speed of orjson.loads alone", times, 1.0 if name == "A" else 1.7))
+    return goals, each
+
+
+def two_workers(corpus: Path, rounds: int) -> Goal:
+    shares = []
+    for _ in range(rounds):
+        bare = run(contender("scan", corpus)).wall / side_by_side(corpus)
+        ours = run(scan_command(corpus)).wall / run(scan_command(corpus, 2)).wall
+        shares.append(ours / bare)
+    return Goal("two workers: share of what two bare scans gain (wall)", statistics.median(shares), 0.85)
+
+
+def rules_from_cache(rounds: int) -> Goal:
+    folder = more_rules(600)
+    command = contender("rules", folder)
+    took = []
+    for _ in range(rounds + 1):
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        took.append(float(done.stdout))
+    return Goal("600 rules from the cache: milliseconds", statistics.median(took[1:]), -100)
+
+
+def where_it_goes(corpus: Path) -> None:
+    """What limits it now: the parts of a scan, from the command's own profile."""
+    done = subprocess.run(
+        [*scan_command(corpus), "--profile-rules"],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"HOME": str(PLACE), "XDG_CACHE_HOME": str(PLACE / "cache"), "PATH": os.environ["PATH"], "TZ": "UTC"},
+    )
+    print("what limits it now (corpus B, one process):")
+    print("\n".join(f"  {line}" for line in done.stderr.splitlines()[:24]))
+
+
+def compare(events: int, rounds: int, only: list[str], *, long: bool) -> None:
+    corpora = {name: corpus_of(name, events) for name in only}
+    run(scan_command(next(iter(corpora.values()))))  # fills the cache of compiled rules
+    goals, each = [], {}
+    for name, corpus in corpora.items():
+        found, each[name] = measure(name, corpus, rounds)
+        goals += found
+    with contextlib.suppress(KeyError):
+        goals.append(Goal("H: share of the speed on B", each["B"] / each["H"], 0.6))
+    with contextlib.suppress(KeyError):
+        goals.append(Goal("X: times the cost on B", each["X"] / each["B"], -3.0))
+    if "A" in corpora:
+        goals.append(two_workers(corpora["A"], rounds))
+    goals.append(rules_from_cache(rounds))
+    if long and "A" in corpora:
+        little = run(scan_command(corpora["A"])).rss_mb
+        much = run(scan_command(corpus_of("long", events * 10))).rss_mb
+        goals.append(Goal("ten times the events: times the memory", much / little, -1.15))
+    print("\n".join(str(goal) for goal in goals))
+    if "B" in corpora:
+        where_it_goes(corpora["B"])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=300_000)
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--contender", choices=CONTENDERS)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="A,B,H,X")
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--contender", choices=("scan", "decode", "rules"))
     parser.add_argument("--corpus", type=Path)
+    parser.add_argument("--part", default="0/1")
     chosen = parser.parse_args()
-    if chosen.contender:
-        report(chosen.contender, chosen.corpus)
+    if chosen.contender == "rules":
+        print(load_cached(chosen.corpus))
+    elif chosen.contender:
+        part, parts = map(int, chosen.part.split("/"))
+        paths = files(chosen.corpus)[part::parts]
+        print((bare_scan if chosen.contender == "scan" else decode_everything)(paths))
     elif not (DATA / "scale.py").is_file():
         print("skipped: the generator of the corpus is not beside the project (shared/data/scale.py)")
     else:
-        with tempfile.TemporaryDirectory(prefix="trailwatch-bench-") as folder:
-            compare(make(Path(folder), chosen.events), chosen.rounds)
+        compare(chosen.events, chosen.rounds, chosen.only.split(","), long=chosen.long)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from trailwatch.config.schema import Config
     from trailwatch.detect.engine import Engine
     from trailwatch.model.alert import Alert
+    from trailwatch.model.incident import Incident
     from trailwatch.model.match import Match, Reject, RuleFailure, Tally
     from trailwatch.rules.rule import RuleSet
     from trailwatch.sources.files import LogFile
@@ -52,7 +53,8 @@ class _Result(NamedTuple):
 
     matches: list[Match]
     """Those of correlations last."""
-    correlated: list[Alert]
+    alerts: list[Alert]
+    incidents: list[Incident]
     rejects: list[Reject]
     failures: list[RuleFailure]
     tally: Tally
@@ -60,7 +62,9 @@ class _Result(NamedTuple):
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--show", type=click.Choice(["alerts", "matches"]), default="alerts", help="What to print.")
+@click.option(
+    "--show", type=click.Choice(["alerts", "matches", "incidents"]), default="alerts", help="What to print."
+)
 @click.option("--format", "form", type=click.Choice(["table", "jsonl", "csv"]), default="table", help="How to print.")
 @click.option("--output", metavar="FILE", help="Write the result there instead of to standard output.")
 @click.option("--min-severity", "least", type=_LEVELS, default="informational", help="Show nothing below it.")
@@ -167,7 +171,7 @@ def _scan(
     from trailwatch.model.match import Tally, in_order
 
     rest_the_collector()
-    result = _Result([], [], [], [], Tally())
+    result = _Result([], [], [], [], [], Tally())
     with _progress(sum(file.size for file in files)) as progress, ScanState(rules) as state:
         stdin: BinaryIO = sys.stdin.buffer
         for found in scan_files(files, job, engine, workers=workers, stdin=stdin, progress=progress):
@@ -176,10 +180,19 @@ def _scan(
             result.rejects.extend(found.rejects)
             result.failures.extend(found.failures)
             result.tally.add(found.tally)
-        single = suppressions.of_matches(_once(in_order(result.matches)))
-        matches, alerts = state.conclude(suppressions)
+        lineage = state.lineage()
+        single = suppressions.of_matches(_once(in_order(result.matches)), lineage.actor_at)
+        matches, correlated = state.conclude(suppressions)
+        alerts, incidents = lineage.incidents(_alerts_of(single, correlated))
+        matches = [lineage.of_match(match) for match in (*single, *matches)]
     result.tally.suppressed, result.tally.lapsed = len(suppressions.hidden), suppressions.lapsed
-    return result._replace(matches=[*single, *matches], correlated=alerts)
+    return result._replace(matches=matches, alerts=alerts, incidents=incidents)
+
+
+def _alerts_of(single: Sequence[Match], correlated: Sequence[Alert]) -> list[Alert]:
+    from trailwatch.detect.triage import group
+
+    return sorted([*group(single), *correlated], key=lambda alert: (alert.first_time, alert.id))
 
 
 def _once(matches: Sequence[Match]) -> list[Match]:
@@ -193,20 +206,23 @@ def _once(matches: Sequence[Match]) -> list[Match]:
 def _write(result: _Result, wanted: _Wanted, stream: TextIO) -> list[Alert]:
     """Writes what is wanted; all alerts of the wanted severity come back."""
     from trailwatch.cli import scan_output as out
-    from trailwatch.detect.triage import group
 
-    single = [match for match in result.matches if not match.event_ids]
-    alerts = sorted([*group(single), *result.correlated], key=lambda alert: (alert.first_time, alert.id))
-    alerts = [alert for alert in alerts if alert.severity >= wanted.least]
+    alerts = [alert for alert in result.alerts if alert.severity >= wanted.least]
+    fields: Sequence[str]
     if wanted.show == "alerts":
-        rows, columns = [out.alert_row(alert) for alert in alerts], out.ALERT_COLUMNS
+        rows, columns, fields = [out.alert_row(alert) for alert in alerts], out.ALERT_COLUMNS, out.ALERT_FIELDS
+    elif wanted.show == "incidents":
+        from trailwatch.cli.incident_output import COLUMNS, FIELDS, incident_row
+
+        found = [one for one in result.incidents if one.severity >= wanted.least]
+        rows, columns, fields = [incident_row(one) for one in found], COLUMNS, FIELDS
     else:
         shown = [match for match in result.matches if match.rule.severity >= wanted.least]
-        rows, columns = [out.match_row(match) for match in shown], out.MATCH_COLUMNS
+        rows, columns, fields = [out.match_row(match) for match in shown], out.MATCH_COLUMNS, out.MATCH_FIELDS
     if wanted.form == "jsonl":
         out.write_jsonl(rows, stream)
     elif wanted.form == "csv":
-        out.write_csv(rows, out.ALERT_FIELDS if wanted.show == "alerts" else out.MATCH_FIELDS, stream)
+        out.write_csv(rows, fields, stream)
     elif rows:
         out.write_table(rows, columns, stream)
     return alerts

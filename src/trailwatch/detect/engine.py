@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import msgspec
 
@@ -13,10 +13,10 @@ from trailwatch.decode.containers import Unpacked, has_room
 from trailwatch.decode.unfold import records_of, trail_decoder
 from trailwatch.detect.compile import compile_predicate
 from trailwatch.detect.derived import ScriptEvent
-from trailwatch.detect.links import ISSUING_NAMES, LinkMaker
+from trailwatch.detect.links import ISSUING_NAMES, LinkMaker, may_issue
 from trailwatch.detect.plans import NOTHING, CompiledRule, Plan, PlanTable
 from trailwatch.detect.record import Record
-from trailwatch.detect.signals import SignalMaker, wants_of
+from trailwatch.detect.signals import SignalMaker, plain_paths, wants_of
 from trailwatch.detect.verdict import verdict
 from trailwatch.errors import DecodeError, RuleError
 from trailwatch.model.identity import synthetic_event_id
@@ -36,31 +36,34 @@ class Engine:
         silent: whether rules that only feed others give signals alone, and no matches; those that feed none are
             not run then.
         tables: what is known of addresses; None where nothing is.
+        links: whether links between identities are wanted.
 
     Raises:
         RuleError: a condition holds a value that does not fit its operator.
     """
 
-    def __init__(self, rules: RuleSet, *, silent: bool = False, tables: AddressBook | None = None) -> None:
-        self._book = tables
+    def __init__(
+        self, rules: RuleSet, *, silent: bool = False, tables: AddressBook | None = None, links: bool = True
+    ) -> None:
         wants = wants_of(rules)
         ordered = sorted((*rules.rules, *rules.first_seen), key=lambda rule: rule.info.id)
         if silent:
             ordered = [rule for rule in ordered if rule.info.alerting or rule.info.id in wants]
         try:
-            self._table = PlanTable(ordered)
+            table = PlanTable(ordered, plain_paths(rules))
         except ValueError as error:
             raise _blame(ordered, error) from None
-        self._decode_whole = trail_decoder(self._table.struct).decode
-        self._maker = SignalMaker(wants)
+        self._decode_whole = trail_decoder(table.struct).decode
         remembering = {rule.info.id for rule in rules.first_seen}
-        self._feeders = frozenset(
+        feeders = frozenset(
             rule.info.id for rule in ordered if rule.info.id in remembering or (silent and not rule.info.alerting)
         )
+        issuing = ISSUING_NAMES if links else frozenset[str]()
+        self._means = _Means(table, SignalMaker(wants), feeders, issuing, tables)
 
     def evaluate(self, delivery: Delivery) -> Found:
         """Everything stage 1 has to say about the delivery; matches by (position, rule id)."""
-        run = _Run(self._table, self._maker, self._feeders, delivery, self._book)
+        run = _Run(self._means, delivery)
         run.all()
         return run.found()
 
@@ -80,7 +83,7 @@ class Engine:
         if len({event.eventID for event in events}) < len(events):
             return None  # duplicates are told by their accounts, one by one
         delivery = Delivery(body.origin, _Later(body.text, len(events)), range(len(events)))
-        run = _Run(self._table, self._maker, self._feeders, delivery, self._book)
+        run = _Run(self._means, delivery)
         run.promising(events)
         return run.found()
 
@@ -93,6 +96,18 @@ def _blame(rules: Sequence[Rule], error: ValueError) -> RuleError:
         except ValueError as cause:
             return RuleError(rule.info.origin, str(cause), "correct the rule")
     return RuleError("rules", str(error))
+
+
+class _Means(NamedTuple):
+    """What is made once and used for every delivery."""
+
+    table: PlanTable
+    maker: SignalMaker
+    feeders: frozenset[str]
+    """Ids of the rules that give signals and no matches."""
+    issuing: frozenset[str]
+    """Names of the events whose links are wanted."""
+    book: AddressBook | None
 
 
 class _Later(Sequence[msgspec.Raw]):
@@ -119,18 +134,8 @@ class _Later(Sequence[msgspec.Raw]):
 class _Run:
     """One delivery's way through the rules."""
 
-    def __init__(
-        self,
-        table: PlanTable,
-        maker: SignalMaker,
-        feeders: Collection[str],
-        delivery: Delivery,
-        book: AddressBook | None,
-    ) -> None:
-        self._book = book
-        self._table = table
-        self._maker = maker
-        self._feeders = feeders
+    def __init__(self, means: _Means, delivery: Delivery) -> None:
+        self._table, self._maker, self._feeders, self._issuing, self._book = means
         self._delivery = delivery
         self._found = Found(rejects=list(delivery.rejects))
         self._links = LinkMaker()
@@ -159,7 +164,7 @@ class _Run:
             if not is_new(event.recipientAccountId or "", event.eventID):
                 self._duplicates += 1
                 continue
-            if plan is NOTHING and event.eventName not in ISSUING_NAMES:
+            if plan is NOTHING and event.eventName not in self._issuing:
                 self._unmatched += 1
             else:
                 self._planned(event, Record(raw, event, self._book), position, plan)
@@ -167,7 +172,7 @@ class _Run:
     def promising(self, events: Sequence[Any]) -> None:
         """The same for events that are decoded already, none of them a duplicate."""
         records = self._delivery.records
-        promising = self._table.promising(events, ISSUING_NAMES)
+        promising = self._table.promising(events, self._issuing)
         self._unmatched += len(events) - len(promising)
         for number, event, plan in promising:
             if plan.insight:
@@ -177,7 +182,7 @@ class _Run:
 
     def _planned(self, event: Any, record: Record, position: int, plan: Plan) -> None:
         """An event that is new."""
-        if event.eventName in ISSUING_NAMES:
+        if event.eventName in self._issuing and may_issue(event):
             self._issued(record, event.eventTime, event.eventID)
         if plan is not NOTHING:
             held = [*plan.certain, *(compiled for compiled, test in plan.open if test(record))]
@@ -213,7 +218,7 @@ class _Run:
         if not self._is_new(account if isinstance(account, str) else "", event.event_id or synthetic_event_id(body)):
             self._duplicates += 1
             return
-        if event.name in ISSUING_NAMES:
+        if event.name in self._issuing:
             self._issued(record, event.time, event.event_id or synthetic_event_id(body))
         held = [compiled for compiled in self._table.candidates(event.name) if compiled.tree.test(record)]
         self._told(held, record, position)
@@ -233,7 +238,8 @@ class _Run:
         self._found.tally.unkeyed += unkeyed
         self._found.tally.matches += len(said)
         if said:
-            self._links.caller(record)
+            if self._issuing:
+                self._links.caller(record)
             self._matched += 1
         else:
             self._unmatched += 1

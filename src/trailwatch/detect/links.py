@@ -86,6 +86,19 @@ def identity_of(principal: Principal) -> str:
     return plain(principal.arn) or principal.key
 
 
+def may_issue(event: Any) -> bool:
+    """Whether an event of a name in `ISSUING_NAMES` can state links, by its plain fields alone.
+
+    Most of these events are services that assume a role; of those only machines are of interest.
+    """
+    if type(event.errorCode) is str and event.errorCode:
+        return False
+    caller = event.userIdentity
+    service = caller.invokedBy
+    by_service = event.eventName == "AssumeRole" and caller.type == "AWSService" and type(service) is str and service
+    return not by_service or service.startswith("ec2.")
+
+
 def links_of(record: Mapping[str, Any], time: int, event_id: str) -> list[Link]:
     """The links that an event of a name in `ISSUING` states; none for one that failed or that a service made.
 

@@ -119,13 +119,14 @@ class PlanTable:
 
     Args:
         rules: the rules, in the order in which their matches are told.
+        further: plain fields that somebody else wants of the events, besides the rules' conditions.
         plans_kept: how many plans are remembered before all tables are emptied.
 
     Raises:
         ValueError: a field's value does not fit its operator.
     """
 
-    def __init__(self, rules: Sequence[Rule], plans_kept: int = PLANS_KEPT) -> None:
+    def __init__(self, rules: Sequence[Rule], further: Iterable[str] = (), plans_kept: int = PLANS_KEPT) -> None:
         self._plans_kept = plans_kept
         by_path: dict[str, list[Field]] = {}
         every = [field for rule in rules for field in fields_of(rule.condition)]
@@ -157,7 +158,7 @@ class PlanTable:
         self._name_at = first.index("eventName") if "eventName" in first else None
         self._by_values = _Branches(self._branch_of)
         free = {root for field in every for root in _roots_of(field)}
-        self.struct = build(self._paths, sorted(free))
+        self.struct = build(dict.fromkeys((*self._paths, *further)), sorted(free))
         """What a record is decoded to."""
         self.decode: Callable[[Any], Any] = msgspec.json.Decoder(self.struct).decode
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ import msgspec
 
 from trailwatch.decode.records import to_mapping
 from trailwatch.detect.derived import derive
+from trailwatch.detect.schema import PLAIN_FIELDS
 from trailwatch.model.fieldpath import find_values, parse_path
 from trailwatch.ports import AddressBook
 
@@ -44,6 +46,11 @@ class Record(Mapping[str, Any]):
         self._roots: dict[str, Any] = {}
         self._texts: dict[str, bytes] = {}
         self._derived: dict[str, list[Any]] = {}
+
+    @property
+    def plain(self) -> Any:
+        """Its struct; None where it fits none."""
+        return self._plain
 
     @property
     def raw(self) -> bytes | msgspec.Raw:
@@ -123,6 +130,28 @@ def getter(path: str) -> Callable[[Record], list[Any]]:
         return lambda record: [record.full]
     if path.startswith(DERIVED):
         return lambda record: record.derived(path)
+    if path in PLAIN_FIELDS:
+        return _plain_getter(path)
+    return _free_getter(path)
+
+
+def _plain_getter(path: str) -> Callable[[Record], list[Any]]:
+    in_struct, anywhere = operator.attrgetter(path), _free_getter(path)
+
+    def values(record: Record) -> list[Any]:
+        plain = record.plain
+        if plain is None:
+            return anywhere(record)
+        try:
+            value = in_struct(plain)
+        except AttributeError:
+            return anywhere(record)  # no rule tests it, so the struct leaves it out
+        return [] if value is None or value is msgspec.UNSET else [value]
+
+    return values
+
+
+def _free_getter(path: str) -> Callable[[Record], list[Any]]:
     first, *rest = parse_path(path)
     if not isinstance(first, str):
         return lambda _record: []

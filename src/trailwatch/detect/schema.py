@@ -24,6 +24,7 @@ eventVersion eventSource eventName awsRegion sourceIPAddress userAgent errorCode
 recipientAccountId sharedEventID vpcEndpointId vpcEndpointAccountId eventCategory
 userIdentity.type userIdentity.principalId userIdentity.arn userIdentity.accountId userIdentity.accessKeyId
 userIdentity.userName userIdentity.invokedBy userIdentity.identityProvider userIdentity.credentialId
+userIdentity.onBehalfOf.userId
 userIdentity.sessionContext.sourceIdentity userIdentity.sessionContext.ec2RoleDelivery
 userIdentity.sessionContext.sessionIssuer.type userIdentity.sessionContext.sessionIssuer.principalId
 userIdentity.sessionContext.sessionIssuer.arn userIdentity.sessionContext.sessionIssuer.accountId
@@ -43,7 +44,10 @@ _NEEDED: dict[str, Any] = {
     "eventTime": datetime,
 }
 """What every event must have; their types check what `Event` would."""
-_ALWAYS = ("recipientAccountId", "eventCategory", "eventType")
+_ALWAYS = (
+    *("recipientAccountId", "eventCategory", "eventType", "errorCode"),
+    *("userIdentity.type", "userIdentity.invokedBy"),
+)
 
 
 FREE_FIELDS = ("requestParameters", "responseElements", "additionalEventData")

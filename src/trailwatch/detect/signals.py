@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any, NamedTuple
-
-import msgspec
 
 from trailwatch.detect.leaf import text_of
 from trailwatch.detect.links import identity_of
 from trailwatch.detect.record import Record, getter
+from trailwatch.detect.schema import PLAIN_FIELDS, values_at
 from trailwatch.model.event import Event
 from trailwatch.model.identity import shortened, synthetic_event_id
 from trailwatch.model.principal import Principal, principal_of
 from trailwatch.model.signal import ACTOR, Brief, Signal
 from trailwatch.rules.rule import Correlation, RuleSet
 
+LOCATION = "derived.location"
+"""Where somebody is, as rules about travel ask."""
 KEYS_OF_ONE_EVENT = 64
 """So many combinations of values of one event at most go to one stateful rule."""
 PRINCIPALS_KEPT = 4096
@@ -37,6 +38,8 @@ class Want(NamedTuple):
     """What finds the values of each group-by field; None stands for the principal."""
     value: tuple[Getter, ...]
     """What finds the value that is counted or summed; empty where none is."""
+    whole: bool = False
+    """Whether the record goes with it, as evidence of what is told later."""
 
 
 def wants_of(rules: RuleSet) -> dict[str, list[Want]]:
@@ -53,13 +56,26 @@ def wants_of(rules: RuleSet) -> dict[str, list[Want]]:
     for rule in rules.first_seen:
         if rule.first_seen is not None:
             key = tuple(map(_key_getter, rule.first_seen.fields))
-            wants.setdefault(rule.info.id, []).append(Want(rule.info.id, key, ()))
+            wants.setdefault(rule.info.id, []).append(Want(rule.info.id, key, (), whole=True))
+        if rule.travel is not None:
+            key = tuple(map(_key_getter, rule.travel.by))
+            wants.setdefault(rule.info.id, []).append(Want(rule.info.id, key, (getter(LOCATION),), whole=True))
     return wants
 
 
 def paths_of(correlation: Correlation, rule_id: str) -> tuple[str, ...]:
     """The group-by fields as this rule's events name them."""
     return tuple(correlation.aliases.get(name, {}).get(rule_id, name) for name in correlation.group_by)
+
+
+def plain_paths(rules: RuleSet) -> tuple[str, ...]:
+    """The plain fields that signals are made of; empty where nobody wants any."""
+    if not (rules.correlations or rules.first_seen):
+        return ()
+    wanted = [path for one in rules.correlations for rule_id in one.rules for path in paths_of(one, rule_id)]
+    wanted += [path for one in rules.correlations if one.limit for path in one.limit.fields]
+    wanted += [path for rule in rules.first_seen if rule.first_seen for path in rule.first_seen.fields]
+    return tuple(dict.fromkeys((*BRIEF_PATHS, *(path for path in wanted if path in PLAIN_FIELDS))))
 
 
 class SignalMaker:
@@ -71,7 +87,7 @@ class SignalMaker:
 
     def __init__(self, wants: Mapping[str, Sequence[Want]]) -> None:
         self._wants = wants
-        self._principals: dict[tuple[bytes, str], Principal] = {}
+        self._principals: dict[tuple[str, ...], Principal] = {}
 
     def signals(self, rule_ids: Iterable[str], record: Record) -> tuple[list[Signal], int]:
         """The signals of one event, and how many stateful rules found no value for their key in it.
@@ -90,63 +106,77 @@ class SignalMaker:
                 found = list(itertools.islice(_combinations(want, record, brief), KEYS_OF_ONE_EVENT))
                 unkeyed += not found
                 signals += [
-                    Signal(want.rule_id, base, key, brief.time, brief, value) for key, value in dict.fromkeys(found)
+                    Signal(
+                        want.rule_id, base, key, brief.time, brief, value, bytes(record.raw) if want.whole else b""
+                    )
+                    for key, value in dict.fromkeys(found)
                 ]
         return signals, unkeyed
 
     def brief(self, record: Record) -> Brief:
         """What a person needs to know of the event, without decoding all of it where that can be avoided."""
-        try:
-            head = _HEAD.decode(record.raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return _brief_of(Event(record.full), bytes(record.raw))
-        if not (head.eventName and head.eventID):
-            return _brief_of(Event(record.full), bytes(record.raw))
-        principal = self._principal(bytes(head.userIdentity), head.recipientAccountId or "")
-        time = head.eventTime
+        if record.plain is not None:
+            return self._plain_brief(record.plain)
+        return _brief_of(Event(record.full), bytes(record.raw))
+
+    def _plain_brief(self, event: Any) -> Brief:
+        region, source, address, agent, error, account, *identity = (
+            value if type(value) is str else "" for value in _BRIEF_VALUES(event)
+        )
+        principal = self._principal((account, *identity))
+        time = event.eventTime
         return Brief(
-            event_id=head.eventID,
+            event_id=event.eventID,
             time=int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()),
-            account=head.recipientAccountId or principal.account,
-            region=head.awsRegion or "",
-            event_source=head.eventSource or "",
-            event_name=head.eventName,
+            account=account or principal.account,
+            region=region,
+            event_source=source,
+            event_name=event.eventName,
             principal=principal.key,
             who=str(principal),
             access_key=principal.access_key,
-            source_ip=head.sourceIPAddress or "",
-            user_agent=head.userAgent or "",
-            error_code=head.errorCode or "",
+            source_ip=address,
+            user_agent=agent,
+            error_code=error,
             identity=identity_of(principal),
         )
 
-    def _principal(self, identity: bytes, account: str) -> Principal:
-        known = self._principals.get((identity, account))
+    def _principal(self, values: tuple[str, ...]) -> Principal:
+        known = self._principals.get(values)
         if known is None:
-            known = principal_of({"userIdentity": _ANY.decode(identity), "recipientAccountId": account})
+            record: dict[str, Any] = {}
+            for path, value in zip(_PRINCIPAL_PATHS, values, strict=True):
+                *way, last = path.split(".")
+                part = record
+                for name in way:
+                    part = part.setdefault(name, {})
+                part[last] = value
+            known = principal_of(record)
             if len(self._principals) >= PRINCIPALS_KEPT:
                 self._principals.clear()
-            self._principals[identity, account] = known
+            self._principals[values] = known
         return known
 
 
-class _Head(msgspec.Struct, frozen=True, gc=False):
-    """The plain fields of a record that a brief is made of, by their names in the record."""
-
-    eventName: str  # noqa: N815 the record's own name
-    eventID: str  # noqa: N815 the record's own name
-    eventTime: datetime  # noqa: N815 the record's own name
-    recipientAccountId: str | None = None  # noqa: N815 the record's own name
-    awsRegion: str | None = None  # noqa: N815 the record's own name
-    eventSource: str | None = None  # noqa: N815 the record's own name
-    sourceIPAddress: str | None = None  # noqa: N815 the record's own name
-    userAgent: str | None = None  # noqa: N815 the record's own name
-    errorCode: str | None = None  # noqa: N815 the record's own name
-    userIdentity: msgspec.Raw = msgspec.Raw(b"null")  # noqa: N815 the record's own name
-
-
-_HEAD = msgspec.json.Decoder(_Head)
-_ANY = msgspec.json.Decoder()
+_PRINCIPAL_PATHS = (
+    "recipientAccountId",
+    "userIdentity.type",
+    "userIdentity.arn",
+    "userIdentity.accountId",
+    "userIdentity.accessKeyId",
+    "userIdentity.principalId",
+    "userIdentity.userName",
+    "userIdentity.invokedBy",
+    "userIdentity.onBehalfOf.userId",
+    "userIdentity.sessionContext.sourceIdentity",
+    "userIdentity.sessionContext.sessionIssuer.arn",
+    "userIdentity.sessionContext.sessionIssuer.userName",
+    "userIdentity.sessionContext.attributes.mfaAuthenticated",
+)
+"""What `principal_of` reads."""
+BRIEF_PATHS = ("awsRegion", "eventSource", "sourceIPAddress", "userAgent", "errorCode", *_PRINCIPAL_PATHS)
+"""The plain fields that a brief is made of."""
+_BRIEF_VALUES = values_at(BRIEF_PATHS)
 
 
 def _brief_of(event: Event, raw: bytes) -> Brief:
