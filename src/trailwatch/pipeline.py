@@ -18,7 +18,9 @@ from trailwatch.detect.attribution import Attribution
 from trailwatch.detect.correlator import Correlator, Firing
 from trailwatch.detect.firings import alert_of, titles_of
 from trailwatch.detect.firings import events_of as correlated_events
+from trailwatch.detect.first_seen import Memory
 from trailwatch.detect.telling import messages_of
+from trailwatch.detect.travel import Journeys
 from trailwatch.detect.triage import events_of, group
 from trailwatch.errors import DecodeError
 from trailwatch.model.event import Event
@@ -102,6 +104,8 @@ class Pipeline:
         self._routes = routes
         rules = rules or RuleSet()
         self._correlator = Correlator(rules.correlations, store.signals)
+        self._memory = Memory(rules.first_seen, store.first_seen)
+        self._journeys = Journeys(rules.first_seen, store.first_seen)
         self._titles = titles_of(rules)
         self._attribution = Attribution(store.lineage, store.incidents)
         self._sifter = sifter
@@ -167,6 +171,16 @@ class Pipeline:
         self._store.alerts.merge(alerts, now, {one.alert_id: correlated_events(one) for one in firings})
         self._attribution.settle([one.id for one in alerts], (), now)
 
+    def _remember(self, delivery: Delivery, found: Found, now: int) -> None:
+        """Adds what rules with a memory say to the matches."""
+        names = self._actor_at(now)
+        for gain in delivery.gains:
+            self._store.first_seen.learn(gain.key.account, gain.interval.start)
+        for rules in (self._memory, self._journeys):
+            found.matches += rules.take(
+                found.signals, lambda brief: names(brief.identity or brief.principal, brief.time)
+            )
+
     def _sift(self, found: Found, now: int) -> None:
         """Takes what is suppressed out of the matches; kept in the transaction that would have kept the alerts."""
         if self._sifter is None or not found.matches:
@@ -216,6 +230,7 @@ class Pipeline:
         with self._store.transaction():
             self._store.seen.add([one.key for one in fresh])
             turned = self._attribution.learn(found.links, now)
+            self._remember(delivery, found, now)
             self._sift(found, now)
             alerts = group(found.matches)
             self._store.alerts.merge(alerts, now, events_of(found.matches))

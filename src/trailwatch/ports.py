@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -13,7 +13,8 @@ from trailwatch.model.coverage import Interval, LookupKey
 from trailwatch.model.incident import Member, Ruling, Subject
 from trailwatch.model.match import Reject
 from trailwatch.model.message import Message
-from trailwatch.model.signal import Arrival, Feed, Kept, Link, Touched
+from trailwatch.model.sighting import Remembered, Sightings
+from trailwatch.model.signal import Arrival, Feed, Kept, Link, Stay, Touched
 
 
 class CoverageGain(msgspec.Struct, frozen=True):
@@ -160,3 +161,29 @@ class AddressBook(Protocol):
 
     def network(self, text: str) -> str:
         """The autonomous system as `AS64500` where it is known, else the /24 or /48; empty for no address."""
+
+
+class SightingState(Protocol):
+    """Where it is kept what was seen when, from one run to the next."""
+
+    def sightings(self, numbers: Iterable[int]) -> dict[int, Sightings]:
+        """The days of these combinations, as far as they are known."""
+
+    def see(self, changed: Mapping[int, Remembered]) -> None:
+        """Keeps the days of these combinations in place of what was kept of them."""
+
+    def learn(self, account: str, since: int) -> None:
+        """The account's history is known from this time on, or from an earlier one that was told before."""
+
+    def learned(self) -> dict[str, int]:
+        """For each account, the time from which on its history is known."""
+
+
+class JourneyState(Protocol):
+    """Where it is kept who was where."""
+
+    def stay(self, stays: Sequence[Stay]) -> None:
+        """Keeps these; the same one twice is one."""
+
+    def stays(self, number: int, after: int, before: int) -> list[Stay]:
+        """Where somebody was between these times, by time."""

@@ -43,7 +43,9 @@ class Signal(msgspec.Struct, frozen=True):
     time: int
     brief: Brief
     value: str = ""
-    """The value that is counted, summed or first seen, as text; empty where the rule needs none."""
+    """The value that is counted, summed or a place, as text; empty where the rule needs none."""
+    record: bytes = b""
+    """The raw record, for rules with a memory alone."""
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -118,3 +120,15 @@ class Touched(msgspec.Struct, frozen=True):
     """Time of the earliest."""
     high: int
     """Time of the latest."""
+
+
+class Stay(msgspec.Struct, frozen=True):
+    """The fact that somebody was at a place."""
+
+    number: int
+    """Stands for the rule, the account and who it was: 63 bits of a digest."""
+    time: int
+    latitude: float
+    longitude: float
+    brief: Brief
+    record: bytes = b""

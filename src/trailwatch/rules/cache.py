@@ -13,7 +13,7 @@ import msgspec
 from trailwatch.rules.rule import Correlation, Problem, Rule
 from trailwatch.version import __version__
 
-FORMAT = 5
+FORMAT = 6
 """Goes up whenever a cached rule would be read differently."""
 _KEPT = 8
 

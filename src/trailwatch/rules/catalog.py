@@ -286,9 +286,9 @@ def _choose(
     ]
     chosen = choose(rules, correlations, keep, shipped)
     return RuleSet(
-        rules=tuple(rule for rule in chosen.rules if rule.first_seen is None),
+        rules=tuple(rule for rule in chosen.rules if not rule.remembers),
         correlations=tuple(chosen.correlations),
-        first_seen=tuple(rule for rule in chosen.rules if rule.first_seen is not None),
+        first_seen=tuple(rule for rule in chosen.rules if rule.remembers),
         problems=tuple(problems),
         skipped=base.skipped,
         digest=base.digest,

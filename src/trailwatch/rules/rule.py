@@ -35,6 +35,24 @@ class FirstSeen(msgspec.Struct, frozen=True):
 
     fields: tuple[str, ...]
     history_seconds: int
+    known: tuple[str, ...] = ()
+    """Of the fields, those whose values alone must have been seen in the history."""
+    days: int = 1
+    """On so many days of the history at least; without `known` it means nothing."""
+    dormant: bool = False
+    """It speaks of what was seen before the history and not in it, rather than of what was never seen."""
+    around: int = 0
+    """The last field is an hour of the day, and hours so far from it count as the same."""
+
+
+class Travel(msgspec.Struct, frozen=True):
+    """A rule that speaks when somebody is at two places faster than anybody travels."""
+
+    by: tuple[str, ...]
+    """Field paths that say who."""
+    speed_kmh: int = 900
+    least_km: int = 500
+    """Places nearer than this are one: tables of addresses are no more exact."""
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -47,8 +65,14 @@ class Rule(msgspec.Struct, frozen=True):
     name: str = ""
     """What correlations may call it besides its id."""
     first_seen: FirstSeen | None = None
+    travel: Travel | None = None
     alone: bool | None = None
     """Whether its file says that it alerts by itself; None where it does not say."""
+
+    @property
+    def remembers(self) -> bool:
+        """Whether it speaks only after a look at what was seen before."""
+        return self.first_seen is not None or self.travel is not None
 
 
 class CorrelationLimit(msgspec.Struct, frozen=True):
@@ -82,6 +106,32 @@ class OrTerm(msgspec.Struct, frozen=True, tag="or"):
 Term = RuleTerm | NotTerm | AndTerm | OrTerm
 
 
+class Step(msgspec.Struct, frozen=True):
+    """Some events of a story: the example of a rule, changed, so many times."""
+
+    like: str
+    """Slug, name or id of the rule."""
+    example: str = ""
+    """Name of the example; its first that matches where empty."""
+    at: int = 0
+    """Seconds after the story's start."""
+    every: int = 1
+    """Seconds between its events."""
+    times: int = 1
+    change: dict[str, Any] = {}
+    each_path: str = ""
+    each: tuple[Any, ...] = ()
+    """Values for `each_path`, one event with each."""
+
+
+class Story(msgspec.Struct, frozen=True):
+    """Events that an author gives with a correlation; `trailwatch.rules.stories` makes records of it."""
+
+    name: str
+    matches: bool
+    steps: tuple[Step, ...]
+
+
 class Correlation(msgspec.Struct, frozen=True):
     """A rule over the matches of other rules within a time span."""
 
@@ -102,6 +152,7 @@ class Correlation(msgspec.Struct, frozen=True):
     name: str = ""
     alone: bool | None = None
     """As with `Rule`."""
+    stories: tuple[Story, ...] = ()
 
 
 class Problem(msgspec.Struct, frozen=True):

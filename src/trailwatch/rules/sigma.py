@@ -27,7 +27,8 @@ from trailwatch.rules.rule import Correlation, Problem, Rule
 from trailwatch.rules.sigma_check import check
 from trailwatch.rules.sigma_correlation import UnknownRuleError, to_correlation
 from trailwatch.rules.sigma_detection import PlaceholderMissingError, Placeholders, UnsupportedError, to_predicate
-from trailwatch.rules.sigma_extras import ExtraError, first_seen, rule_examples, rule_info, says_alerting
+from trailwatch.rules.sigma_extras import ExtraError, rule_examples, rule_info, rule_stories, says_alerting
+from trailwatch.rules.sigma_memory import first_seen, travel
 from trailwatch.rules.sigma_yaml import Document, read_documents
 
 PRODUCT, SERVICE = "aws", "cloudtrail"
@@ -127,6 +128,7 @@ class SigmaReader:
                 self._broken(document.at(), f"it cannot be converted: {type(error).__name__}: {error}")
             else:
                 ids[info.id] = info.id
+                ids.setdefault(info.slug, info.id)
                 if parsed.rule.name:
                     ids[parsed.rule.name] = info.id
         self._correlate(correlated, ids)
@@ -144,6 +146,7 @@ class SigmaReader:
             examples=rule_examples(parsed.document),
             name=rule.name or "",
             first_seen=first_seen(parsed.document),
+            travel=travel(parsed.document),
             alone=says_alerting(parsed.document),
         )
 
@@ -151,7 +154,10 @@ class SigmaReader:
         for parsed, info in waiting:
             try:
                 found = to_correlation(parsed.rule, info, ids)
-                self.correlations.append(msgspec.structs.replace(found, alone=says_alerting(parsed.document)))
+                alone, stories = says_alerting(parsed.document), rule_stories(parsed.document)
+                self.correlations.append(msgspec.structs.replace(found, alone=alone, stories=stories))
+            except ExtraError as error:
+                self._broken(error.place, str(error))
             except UnknownRuleError as error:
                 text = f"the correlation names the rule {error.args[0]!r}, which was not loaded"
                 self._broken(parsed.document.at("correlation", "rules"), text)

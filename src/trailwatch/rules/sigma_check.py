@@ -46,7 +46,7 @@ RULE_KEYS = frozenset(
 CORRELATION_KEYS = frozenset({"type", "rules", "generate", "timespan", "group-by", "aliases", "condition"})
 CONDITION_KEYS = frozenset({"lt", "lte", "gt", "gte", "eq", "neq", "field", "percentile"})
 TRAILWATCH_KEYS = frozenset(
-    {"slug", "profiles", "dedup", "alerting", "first_seen", "respond", "triage", "fields", "examples"}
+    {"slug", "profiles", "dedup", "alerting", "first_seen", "travel", "respond", "triage", "fields", "examples"}
 )
 _FLAGS = {"i": "i", "ignorecase": "i", "m": "m", "multiline": "m", "s": "s", "dotall": "s"}
 

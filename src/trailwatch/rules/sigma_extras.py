@@ -5,11 +5,13 @@ trailwatch:
   profiles: [core, standard]       which profiles of the shipped rules it belongs to
   dedup: {by: [paths], period: 1h} when two matches are the same alert
   alerting: false                  it only feeds other rules
-  first_seen: {fields: [paths], history: 14d}
+  first_seen: {fields: [paths], history: 14d, known: [paths], days: 1, dormant: false, around: 0}
+  travel: {by: [paths], speed: 900, least: 500}   km/h and km
   fields: [paths]                  what to show in the alert
   triage: [first steps]
   respond: lock-user
   examples: [{name, matches, event}, {name, matches, base, change: {dotted.path: value}}]
+                                   of a correlation: see `trailwatch.rules.stories`
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from trailwatch.model.rule import Dedup, RuleInfo
 from trailwatch.model.severity import Severity
 from trailwatch.rules.examples import ExampleError, read_examples
 from trailwatch.rules.placed import Placed
-from trailwatch.rules.rule import Example, FirstSeen
+from trailwatch.rules.rule import Example, Story
+from trailwatch.rules.stories import read_stories
 
 TACTICS = frozenset(
     {
@@ -64,7 +67,7 @@ def rule_info(document: Placed, slug: str, origin: str) -> RuleInfo:
         ExtraError: a value is of the wrong kind.
     """
     data = document.data
-    extra = _mapping(document, data.get("trailwatch"), "trailwatch")
+    extra = mapping(document, data.get("trailwatch"), "trailwatch")
     slug = _text(document, extra.get("slug", slug), "trailwatch", "slug")
     tags = tuple(str(tag) for tag in data.get("tags") or ())
     attack = [
@@ -87,7 +90,7 @@ def rule_info(document: Placed, slug: str, origin: str) -> RuleInfo:
         false_positives=tuple(str(item) for item in data.get("falsepositives") or ()),
         triage=_texts(document, extra.get("triage"), "trailwatch", "triage"),
         respond=_text(document, extra.get("respond", ""), "trailwatch", "respond"),
-        fields=_paths(document, extra.get("fields", data.get("fields")), "trailwatch", "fields"),
+        fields=paths(document, extra.get("fields", data.get("fields")), "trailwatch", "fields"),
         dedup=_dedup(document, extra),
         alerting=alerting,
         profiles=_texts(document, extra.get("profiles", ["standard"]), "trailwatch", "profiles"),
@@ -100,7 +103,7 @@ def rule_examples(document: Placed) -> tuple[Example, ...]:
     Raises:
         ExtraError: an example is incomplete or changes what is not there.
     """
-    extra = _mapping(document, document.data.get("trailwatch"), "trailwatch")
+    extra = mapping(document, document.data.get("trailwatch"), "trailwatch")
     given = extra.get("examples")
     if given is None:
         return ()
@@ -112,21 +115,20 @@ def rule_examples(document: Placed) -> tuple[Example, ...]:
         raise ExtraError(document.at("trailwatch", "examples", error.at), str(error)) from None
 
 
-def first_seen(document: Placed) -> FirstSeen | None:
-    """The memory the rule asks for, if any.
+def rule_stories(document: Placed) -> tuple[Story, ...]:
+    """The examples of a correlation.
 
     Raises:
-        ExtraError: a value is of the wrong kind.
+        ExtraError: one is incomplete, or a step of it says something of the wrong kind.
     """
-    extra = _mapping(document, document.data.get("trailwatch"), "trailwatch")
-    if "first_seen" not in extra:
-        return None
-    given = _mapping(document, extra["first_seen"], "trailwatch", "first_seen")
-    fields = _paths(document, given.get("fields"), "trailwatch", "first_seen", "fields")
-    if not fields:
-        raise ExtraError(document.at("trailwatch", "first_seen"), "first_seen needs fields: a list of field paths")
-    history = _seconds(document, given.get("history", "14d"), "trailwatch", "first_seen", "history")
-    return FirstSeen(fields, history)
+    extra = mapping(document, document.data.get("trailwatch"), "trailwatch")
+    given = extra.get("examples", [])
+    if not isinstance(given, list):
+        raise ExtraError(document.at("trailwatch", "examples"), f"expected a list of examples, got {given!r:.80}")
+    try:
+        return read_stories(given)
+    except ExampleError as error:
+        raise ExtraError(document.at("trailwatch", "examples", error.at), str(error)) from None
 
 
 def says_alerting(document: Placed) -> bool | None:
@@ -137,19 +139,19 @@ def says_alerting(document: Placed) -> bool | None:
 
 
 def _dedup(document: Placed, extra: dict[str, Any]) -> Dedup:
-    given = _mapping(document, extra.get("dedup"), "trailwatch", "dedup")
+    given = mapping(document, extra.get("dedup"), "trailwatch", "dedup")
     for key in given:
         if key not in {"by", "period"}:
             raise ExtraError(document.at("trailwatch", "dedup", key), f'unknown key "{key}"; dedup has by and period')
     default = Dedup()
-    by = _paths(document, given.get("by"), "trailwatch", "dedup", "by") if "by" in given else default.by
+    by = paths(document, given.get("by"), "trailwatch", "dedup", "by") if "by" in given else default.by
     period = default.period_seconds
     if "period" in given:
-        period = _seconds(document, given["period"], "trailwatch", "dedup", "period")
+        period = seconds(document, given["period"], "trailwatch", "dedup", "period")
     return Dedup(by, period)
 
 
-def _seconds(document: Placed, value: object, *steps: str) -> int:
+def seconds(document: Placed, value: object, *steps: str) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
     found = _SPAN.fullmatch(value) if isinstance(value, str) else None
@@ -158,7 +160,7 @@ def _seconds(document: Placed, value: object, *steps: str) -> int:
     return int(found.group(1)) * _SECONDS[found.group(2)]
 
 
-def _mapping(document: Placed, value: object, *steps: str) -> dict[str, Any]:
+def mapping(document: Placed, value: object, *steps: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -182,7 +184,7 @@ def _texts(document: Placed, value: object, *steps: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _paths(document: Placed, value: object, *steps: str) -> tuple[str, ...]:
+def paths(document: Placed, value: object, *steps: str) -> tuple[str, ...]:
     paths = _texts(document, value, *steps)
     for at, path in enumerate(paths):
         try:

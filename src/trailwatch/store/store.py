@@ -11,6 +11,7 @@ from trailwatch.store.alerts import Alerts
 from trailwatch.store.coverage import Coverage
 from trailwatch.store.cycles import Cycles
 from trailwatch.store.database import Database
+from trailwatch.store.first_seen import FirstSeen
 from trailwatch.store.handling import Handling
 from trailwatch.store.incidents import Incidents
 from trailwatch.store.lineage import Lineage
@@ -34,6 +35,12 @@ class Retention(msgspec.Struct, frozen=True):
     """Since they last grew or were handled; longer than the 90 days that can be read again."""
     signals: int = 25 * 3600
     """By event time, besides the time spans of the correlations themselves; as long as events may arrive late."""
+    sightings: int = 34 * DAY
+    """Since they were last seen; longer than the longest history of a rule."""
+    dormant: int = 400 * DAY
+    """The same for rules that speak of what was not used for long."""
+    stays: int = 3 * DAY
+    """By event time; two places are compared for a day, and events may come a day late."""
     links: int = 35 * DAY
     """Since they were read; longer than what one identity made for another counts."""
     messages: int = 90 * DAY
@@ -62,6 +69,7 @@ class Store:
         self.suppressed = SuppressedEvents(database)
         self.lineage = Lineage(database)
         self.incidents = Incidents(database)
+        self.first_seen = FirstSeen(database)
         self.coverage = Coverage(database)
         self.pace = Pace(database)
         self.cycles = Cycles(database)
@@ -85,6 +93,8 @@ class Store:
         return (
             self.seen.prune(now - retention.seen)
             + self.signals.prune(now - retention.signals)
+            + self.first_seen.prune(now - retention.sightings, now - retention.dormant)
+            + self.first_seen.prune_stays(now - retention.stays)
             + self.alerts.prune(now - retention.alerts)
             + self.incidents.prune(now - retention.alerts)
             + self.lineage.prune(now - retention.links)

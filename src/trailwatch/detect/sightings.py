@@ -1,0 +1,41 @@
+"""What was seen when and where, for as long as a process runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from trailwatch.model.sighting import Remembered, Sightings
+from trailwatch.model.signal import Stay
+
+
+class SightingsInMemory:
+    """`trailwatch.ports.SightingState` and `trailwatch.ports.JourneyState` for a scan."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Remembered] = {}
+        self._learned: dict[str, int] = {}
+        self._stays: dict[int, dict[tuple[int, float, float], Stay]] = {}
+
+    def sightings(self, numbers: Iterable[int]) -> dict[int, Sightings]:
+        rows = self.rows
+        return {number: rows[number].seen for number in numbers if number in rows}
+
+    def see(self, changed: Mapping[int, Remembered]) -> None:
+        self.rows.update(changed)
+
+    def learn(self, account: str, since: int) -> None:
+        self._learned[account] = min(self._learned.get(account, since), since)
+
+    def learned(self) -> dict[str, int]:
+        return dict(self._learned)
+
+    def stay(self, stays: Sequence[Stay]) -> None:
+        for one in stays:
+            kept = self._stays.setdefault(one.number, {})
+            key = (one.time, one.latitude, one.longitude)
+            if key not in kept or one.brief.event_id < kept[key].brief.event_id:
+                kept[key] = one
+
+    def stays(self, number: int, after: int, before: int) -> list[Stay]:
+        kept = self._stays.get(number, {})
+        return [kept[key] for key in sorted(kept) if after < key[0] < before]
