@@ -7,9 +7,9 @@ signals alone, never on how they came.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
 from typing import NamedTuple
 
 import msgspec
@@ -252,13 +252,13 @@ def joined(firings: Iterable[Firing]) -> list[Firing]:
 
 def number_of(texts: Sequence[str]) -> int:
     """63 bits that stand for these texts."""
-    digest = hashlib.blake2b(digest_size=8)
-    digest.update("\0".join([str(len(texts)), *map(_framed, texts)]).encode("utf-8", "surrogatepass"))
-    return int.from_bytes(digest.digest(), "big") >> 1
-
-
-def _framed(text: str) -> str:
-    return text if "\0" not in text else f"{len(text)}\0{text}"
+    raw = "\0".join(texts).encode("utf-8", "surrogatepass")
+    if raw.count(0) != len(texts) - 1:
+        # a NUL within a text must not look like the border between two
+        raw = b"".join(
+            len(part).to_bytes(8, "big") + part for part in (t.encode("utf-8", "surrogatepass") for t in texts)
+        )
+    return int.from_bytes(blake2b(raw, digest_size=8).digest(), "big") >> 1
 
 
 class _Digests(dict[tuple[str, ...], int]):
