@@ -23,7 +23,7 @@ from trailwatch.model.match import Match
 from trailwatch.model.message import Message
 from trailwatch.ports import Delivery
 from trailwatch.rules.catalog import load_rules
-from trailwatch.rules.rule import Rule, RuleSet
+from trailwatch.rules.rule import Correlation, Rule, RuleSet
 
 ACCOUNT = "111122223333"
 USER = "dora"
@@ -120,6 +120,31 @@ def matches_of(rule: Path | str | Rule, record: Mapping[str, Any]) -> list[Match
     if found.rejects:
         raise RuleError("event", found.rejects[0].reason)
     return found.matches
+
+
+def fires(correlation: Correlation, ruleset: RuleSet, records: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a correlation of the rule set concludes something from these records.
+
+    Raises:
+        RuleError: a rule that it reads raised, or a record could not be read.
+    """
+    from trailwatch.detect.correlator import Correlator
+    from trailwatch.rules.stories import whole_of
+    from trailwatch.store.database import Database
+    from trailwatch.store.signals import Signals
+
+    info = msgspec.structs.replace(correlation.info, alerting=True)
+    loud = msgspec.structs.replace(correlation, info=info)
+    *below, _ = whole_of(correlation, {one.info.id: one for one in ruleset.correlations})
+    named = {name for one in (*below, correlation) for name in one.rules}
+    rules = tuple(rule for rule in ruleset.rules if rule.info.id in named)
+    found = Engine(RuleSet(rules=rules, correlations=(*below, loud))).evaluate(delivery(records))
+    for trouble in (*(failure.error for failure in found.failures), *(reject.reason for reject in found.rejects)):
+        raise RuleError(correlation.info.origin, trouble)
+    with Database(":memory:") as database:
+        correlator = Correlator([*below, loud], Signals(database))
+        correlator.keep(found.signals)
+        return any(firing.correlation.info.id == loud.info.id for firing in correlator.everything())
 
 
 def _only_rules(path: Path) -> RuleSet:

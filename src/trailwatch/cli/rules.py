@@ -104,11 +104,17 @@ def show(invocation: Invocation, rule: str, dirs: Sequence[Path]) -> None:
 def test(invocation: Invocation, rules: Sequence[str], dirs: Sequence[Path], verbose: bool) -> None:
     """Run the examples of RULES, or of every rule; exits with 1 when one fails, 3 when a file is broken."""
     from trailwatch.rules.examples import run_examples
-    from trailwatch.testing import matches
+    from trailwatch.rules.rule import Correlation
+    from trailwatch.rules.stories import run_stories
+    from trailwatch.testing import fires, matches
 
     ruleset = _load(invocation, dirs, only=rules)
-    chosen = [*ruleset.rules, *ruleset.first_seen]
-    outcomes = list(run_examples(chosen, matches))
+    chosen: list[Rule | Correlation] = [*ruleset.rules, *ruleset.first_seen]
+    outcomes = list(run_examples([*ruleset.rules, *ruleset.first_seen], matches))
+    if ruleset.correlations:
+        whole = _load(invocation, dirs)
+        chosen += ruleset.correlations
+        outcomes += run_stories(ruleset.correlations, whole.rules, lambda one, told: fires(one, whole, told))
     failed = [outcome for outcome in outcomes if not outcome.passed]
     for outcome in outcomes if verbose else failed:
         wanted = "match" if outcome.example.matches else "no match"
@@ -116,7 +122,7 @@ def test(invocation: Invocation, rules: Sequence[str], dirs: Sequence[Path], ver
         verdict = "passed" if outcome.passed else "FAILED"
         name = _plain(outcome.example.name)
         click.echo(f"{verdict} {outcome.rule.info.slug}: {name}: expected {wanted}, got {_plain(got)}")
-    without = sum(1 for rule in chosen if not rule.examples)
+    without = sum(1 for rule in chosen if not (rule.stories if isinstance(rule, Correlation) else rule.examples))
     click.echo(f"{len(outcomes)} examples of {len(chosen)} rules, {len(failed)} failed, {without} rules have none")
     broken = _tell_problems(ruleset)
     sys.exit(_FAILED if failed else broken)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from trailwatch.model.fieldpath import parse_path
-from trailwatch.rules.rule import Example, Rule
+from trailwatch.rules.rule import Correlation, Example, Rule, Story
 
 KEYS = frozenset({"name", "matches", "event", "base", "change"})
 
@@ -25,8 +25,8 @@ class ExampleError(Exception):
 class Outcome(msgspec.Struct, frozen=True):
     """What one example gave."""
 
-    rule: Rule
-    example: Example
+    rule: Rule | Correlation
+    example: Example | Story
     matched: bool
     error: str = ""
     """What the rule raised, if it did."""

@@ -29,7 +29,7 @@ def lint(ruleset: RuleSet) -> list[Problem]:
         source = _source(rule.info.origin, sources)
         found.extend(_rule(rule, source))
     for correlation in ruleset.correlations:
-        found.extend(_info(correlation.info, _source(correlation.info.origin, sources)))
+        found.extend(_correlation(correlation, _source(correlation.info.origin, sources)))
     for source in sources.values():
         found.extend(_unknown_keys(source))
         found.extend(_unused(source))
@@ -64,16 +64,26 @@ def _path_of(name: str) -> Path:
 
 def _rule(rule: Rule, source: Source) -> Iterator[Problem]:
     yield from _info(rule.info, source)
-    if not rule.examples:
-        text = "there are no examples; add an event that matches, and a near miss, below trailwatch: examples"
-        yield _warning(_at(rule.info, source), text)
-    elif len({example.matches for example in rule.examples}) == 1:
-        kind = "must not match" if rule.examples[0].matches else "matches"
-        place = _at(rule.info, source, "trailwatch", "examples")
-        yield _warning(place, f"all examples are of one kind; add one that {kind}")
+    yield from _examples(rule.info, source, [example.matches for example in rule.examples])
     if rule.script is None:
         for doubt in doubts(rule.condition, api_names()):
             yield _warning(source.place(rule.info.origin, doubt.path, doubt.value), doubt.text)
+
+
+def _correlation(correlation: Correlation, source: Source) -> Iterator[Problem]:
+    yield from _info(correlation.info, source)
+    if correlation.info.alerting:
+        yield from _examples(correlation.info, source, [story.matches for story in correlation.stories])
+
+
+def _examples(info: RuleInfo, source: Source, verdicts: Sequence[bool]) -> Iterator[Problem]:
+    if not verdicts:
+        text = "there are no examples; add an event that matches, and a near miss, below trailwatch: examples"
+        yield _warning(_at(info, source), text)
+    elif len(set(verdicts)) == 1:
+        kind = "must not match" if verdicts[0] else "matches"
+        place = _at(info, source, "trailwatch", "examples")
+        yield _warning(place, f"all examples are of one kind; add one that {kind}")
 
 
 def _info(info: RuleInfo, source: Source) -> Iterator[Problem]:
