@@ -29,6 +29,7 @@ COMMANDS: dict[str, Entry] = {
     "noise": Entry("trailwatch.cli.noise", "Which rules tell too much, and the allowlist that would quiet each."),
     "state": Entry("trailwatch.cli.state", "How large the state file and the archive are; forget what is old."),
     "outbox": Entry("trailwatch.cli.outbox", "What waits to be sent or was given up; retry or drop it."),
+    "incidents": Entry("trailwatch.cli.incidents", "List and show incidents: the alerts of one actor."),
     "events": Entry("trailwatch.cli.events", "Look at events: live, in files or in the archive."),
     "rejects": Entry("trailwatch.cli.rejects", "What could not be read, and why."),
     "rules": Entry("trailwatch.cli.rules", "List, show, test and check rules."),

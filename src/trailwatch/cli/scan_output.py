@@ -26,7 +26,7 @@ MATCH_FIELDS = (
 ALERT_FIELDS = (
     *("alert_id", "rule_id", "rule", "title", "severity", "tactics", "techniques", "first_time", "last_time"),
     *("event_count", "account", "region", "event_source", "event_name", "event_ids", "principal", "actor"),
-    *("source_ip", "source_ips", "user_agent", "error_code", "reason", "context"),
+    *("source_ip", "source_ips", "user_agent", "error_code", "reason", "context", "incident"),
 )
 MATCH_COLUMNS = {
     "time": "time",
@@ -61,7 +61,7 @@ _PLAIN_WIDTH = 100_000
 
 def match_row(match: Match) -> Row:
     """What an output says of a match, secrets masked."""
-    mask = Mask(_record(match.record))
+    mask = Mask(record_of(match.record))
     return {
         "rule_id": match.rule.id,
         "rule": match.rule.slug,
@@ -92,7 +92,7 @@ def match_row(match: Match) -> Row:
 
 def alert_row(alert: Alert) -> Row:
     """What an output says of an alert, secrets masked; the events are those kept as evidence, oldest first."""
-    mask = Mask(*(_record(one.record) for one in alert.evidence))
+    mask = Mask(*(record_of(one.record) for one in alert.evidence))
     first = alert.evidence[0]
     return {
         "alert_id": alert.id,
@@ -118,6 +118,7 @@ def alert_row(alert: Alert) -> Row:
         "error_code": first.error_code,
         "reason": mask(first.reason),
         "context": {name: mask(text) for name, text in alert.context.items()},
+        "incident": alert.incident,
     }
 
 
@@ -171,7 +172,8 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
-def _record(raw: bytes) -> Mapping[str, Any]:
+def record_of(raw: bytes) -> Mapping[str, Any]:
+    """The decoded record; empty for one that cannot be read, which has no secrets to look for."""
     try:
         return to_mapping(raw)
     except DecodeError:

@@ -177,6 +177,7 @@ def _scan(batch: Sequence[LogFile], engine: Engine, job: Job, stdin: BinaryIO | 
         everything.rejects += found.rejects
         everything.failures += found.failures
         everything.signals += found.signals
+        everything.links += found.links
         everything.tally.add(found.tally)
     return everything
 

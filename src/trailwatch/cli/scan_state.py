@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from trailwatch.cli.scan_incidents import ScanLineage
 from trailwatch.cli.scan_suppressions import ScanSuppressions
 from trailwatch.detect.correlator import Correlator, Firing
 from trailwatch.detect.firings import alert_of, match_of, titles_of
@@ -44,15 +45,22 @@ class ScanState:
         self._folder.cleanup()
 
     def take(self, found: Found) -> None:
-        """Keeps the signals, which leave `found`."""
+        """Keeps the signals and links, which leave `found`."""
+        if found.links:
+            self._store.lineage.add(found.links, 0)
+            found.links = []
         if found.signals:
             with self._store.transaction():
                 self._correlator.keep(found.signals)
             found.signals = []
 
+    def lineage(self) -> ScanLineage:
+        """Who began what; asked for after everything was taken."""
+        return ScanLineage(self._store.lineage.parents)
+
     def conclude(self, suppressions: ScanSuppressions) -> tuple[list[Match], list[Alert]]:
         """Matches and alerts of all correlations, by time; called once, after everything was taken."""
         with self._store.transaction():
-            firings: list[Firing] = suppressions.of_firings(self._correlator.everything())
+            firings: list[Firing] = suppressions.of_firings(self._correlator.everything(), self.lineage().actor_at)
         alerts = [suppressions.noted(alert_of(one, self._titles)) for one in firings]
         return [match_of(one, self._titles) for one in firings], alerts

@@ -12,7 +12,7 @@ from trailwatch.model.suppressed import Suppressed, lapsed_alert
 if TYPE_CHECKING:
     from trailwatch.config.schema import Config
     from trailwatch.detect.correlator import Firing
-    from trailwatch.detect.suppress import Suppressor
+    from trailwatch.detect.suppress import Names, Suppressor
     from trailwatch.model.alert import Alert
     from trailwatch.model.match import Match
     from trailwatch.rules.rule import Problem
@@ -33,20 +33,20 @@ class ScanSuppressions:
         self.hidden: list[Suppressed] = []
         self.lapsed = 0
 
-    def of_matches(self, matches: list[Match]) -> list[Match]:
-        """Those that go on."""
+    def of_matches(self, matches: list[Match], names: Names | None = None) -> list[Match]:
+        """Those that go on; `names` says who began an event."""
         if self._suppressor is None:
             return matches
-        sifted = self._suppressor.sift(matches)
+        sifted = self._suppressor.sift(matches, names)
         self.hidden += sifted.hidden
         self.lapsed += sifted.lapsed
         return sifted.kept
 
-    def of_firings(self, firings: list[Firing]) -> list[Firing]:
+    def of_firings(self, firings: list[Firing], names: Names | None = None) -> list[Firing]:
         """The same for correlations."""
         if self._suppressor is None:
             return firings
-        sifted = self._suppressor.sift_firings(firings)
+        sifted = self._suppressor.sift_firings(firings, names)
         self.hidden += sifted.hidden
         self.lapsed += len(sifted.lapsed)
         self._notes |= sifted.lapsed

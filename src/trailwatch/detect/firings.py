@@ -37,6 +37,7 @@ def alert_of(firing: Firing, titles: Mapping[str, str]) -> Alert:
         event_count=len(events),
         evidence=tuple(_evidence(found, titles) for found in list(events.values())[:EVIDENCE_KEPT]),
         context=dict(zip(firing.correlation.group_by, firing.key, strict=True)),
+        identity=first.identity,
     )
 
 
@@ -71,6 +72,7 @@ def match_of(firing: Firing, titles: Mapping[str, str]) -> Match:
         position=-1,
         record=b"",
         event_ids=tuple(found[0].event_id for found in shown),
+        identity=last.identity,
     )
 
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from trailwatch.decode.records import to_mapping
 from trailwatch.detect.links import identity_of, links_of, plain
 from trailwatch.errors import DecodeError
-from trailwatch.model.actor import node_text
+from trailwatch.model.actor import ARROW, node_text
 from trailwatch.model.alert import Alert, Evidence
 from trailwatch.model.incident import Incident, Measure, Member, Moment, Ruling
 from trailwatch.model.principal import Principal, principal_of
@@ -113,9 +113,28 @@ def score(alerts: Sequence[Alert], others: Mapping[str, int]) -> int:
     return round(100 * raw / (raw + 100))
 
 
+def others_with(
+    everybody: Iterable[tuple[str, str, int, int]], actor_key: str, alerts: Sequence[Alert]
+) -> dict[str, int]:
+    """For each rule of the alerts, how many other actors had an alert of it in the 30 days before the last of them.
+
+    Args:
+        everybody: actor, rule, first and last time of every alert.
+        actor_key: the actor of these alerts.
+        alerts: of one incident.
+    """
+    until = max(alert.last_time for alert in alerts)
+    rules = {alert.rule.id for alert in alerts}
+    found: dict[str, set[str]] = {}
+    for actor, rule, _, last in everybody:
+        if rule in rules and actor != actor_key and until - RARITY_SECONDS <= last <= until:
+            found.setdefault(rule, set()).add(actor)
+    return {rule: len(actors) for rule, actors in found.items()}
+
+
 def incident_of(
     incident_id: str,
-    actor: tuple[str, str],
+    actor_key: str,
     alerts: Sequence[Alert],
     others: Mapping[str, int],
     *,
@@ -126,7 +145,7 @@ def incident_of(
 
     Args:
         incident_id: its id.
-        actor: key and text of the actor.
+        actor_key: who it began with.
         alerts: all of it, at least one.
         others: see `score`.
         created: when it was stored.
@@ -139,8 +158,8 @@ def incident_of(
             seen.add(evidence)
     return Incident(
         id=incident_id,
-        actor_key=actor[0],
-        actor=actor[1],
+        actor_key=actor_key,
+        actor=_actor(ordered),
         first_time=ordered[0].first_time,
         last_time=max(alert.last_time for alert in ordered),
         score=score(ordered, others),
@@ -157,6 +176,14 @@ def incident_of(
         created=created,
         merged=tuple(merged),
     )
+
+
+def _actor(alerts: Sequence[Alert]) -> str:
+    """The one way that all alerts have, else where all ways begin."""
+    ways = list(dict.fromkeys(alert.actor for alert in alerts))
+    if len(ways) == 1:
+        return ways[0]
+    return min(ways, key=lambda way: way.count(ARROW)).partition(ARROW)[0]
 
 
 class _Seen:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from trailwatch.detect import links as kinds
-from trailwatch.model.actor import Actor, node_text
+from trailwatch.model.actor import ARROW, Actor, node_text
 from trailwatch.model.signal import Link
 
 STEPS_AT_MOST = 24
@@ -195,7 +195,7 @@ def _joined(chain: Sequence[str]) -> str:
         else:
             shown.append(text if account == before else f"{text} in account {account}")
         before = account
-    return " -> ".join(shown)
+    return ARROW.join(shown)
 
 
 def told(actor: Actor, who: str) -> str:

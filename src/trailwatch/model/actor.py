@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+ARROW = " -> "
+"""Between the parts of an actor's text."""
+
 
 class Actor(msgspec.Struct, frozen=True):
     """Where the links from one identity lead."""

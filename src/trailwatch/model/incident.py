@@ -111,4 +111,5 @@ class Incident(msgspec.Struct, frozen=True):
 
     @property
     def event_count(self) -> int:
-        return sum(alert.event_count for alert in self.alerts)
+        """At least so many: an event may be in several alerts, and each has only its first ones at hand."""
+        return max(len(self.timeline), *(alert.event_count for alert in self.alerts))
