@@ -39,9 +39,8 @@ def write_plan(assembly: Assembly, regions: Sequence[str]) -> None:
         f"({_volume(polled)} events a day) and up to {requests} of these."
     )
     if left_out := [planned.name for planned in assembly.plan.left_out]:
-        text = (
-            f"Not looked up, because only rules that do not alert name them ({len(left_out)}): {', '.join(left_out)}."
-        )
+        why = f"Not looked up, because each alone is worth less than a low alert ({len(left_out)}): "
+        text = why + ", ".join(left_out) + "."
         click.echo(textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False))
         click.echo("`check --all-events` polls them too.")
     places = len({(one.key.account, one.key.region) for one in lookups})

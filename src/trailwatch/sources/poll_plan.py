@@ -6,7 +6,9 @@ poll with `ReadOnly=false` is blind to the theft of secrets. The loaded rules sa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -60,7 +62,7 @@ WEIGHTS = {
     Severity.LOW: 2,
     Severity.INFORMATIONAL: 1,
 }
-"""How often the turn of a name comes, compared with another's."""
+"""What an alert of this severity is worth, compared with another."""
 
 
 class PlannedName(msgspec.Struct, frozen=True):
@@ -69,6 +71,8 @@ class PlannedName(msgspec.Struct, frozen=True):
     name: str
     severity: Severity
     """The highest among the alerting rules that name it or read those that do; informational where none alerts."""
+    weight: float
+    """How often its turn comes, compared with another's."""
     sources: tuple[str, ...]
     """Event sources that the rules ask for with it; empty when a rule does not say."""
     rules: tuple[str, ...]
@@ -86,11 +90,11 @@ class PlannedName(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """All names, most severe first, then by name."""
+    """All names, those that matter most first, then by name."""
 
     names: tuple[PlannedName, ...] = ()
     left_out: tuple[PlannedName, ...] = ()
-    """Names that no rule above informational would tell of: they would cost turns that others need."""
+    """Names worth less than an alert of low severity: they would cost turns that others need."""
 
     def in_region(self, region: str) -> list[PlannedName]:
         return [name for name in self.names if name.is_recorded_in(region)]
@@ -118,51 +122,77 @@ def plan_of(rules: Iterable[Rule], correlations: Sequence[Correlation] = ()) -> 
         rules: over single events.
         correlations: over those; a rule that an alerting one reads matters as much as that.
     """
-    fed = _fed(correlations)
     wanted: dict[str, list[tuple[Rule, frozenset[str]]]] = {}
+    named: dict[str, set[str]] = {}
     for rule in rules:
         for name, sources in _named(rule.condition):
             wanted.setdefault(name, []).append((rule, sources))
+            named.setdefault(rule.info.id, set()).add(name)
+    fed = _fed(correlations, named)
     every = [_planned(name, found, fed) for name, found in wanted.items()]
-    every.sort(key=lambda planned: (-planned.severity.rank, planned.name))
+    every.sort(key=lambda planned: (-planned.weight, planned.name))
+    least = WEIGHTS[Severity.LOW]
     return Plan(
-        names=tuple(one for one in every if one.severity > Severity.INFORMATIONAL),
-        left_out=tuple(one for one in every if one.severity <= Severity.INFORMATIONAL),
+        names=tuple(one for one in every if one.weight >= least),
+        left_out=tuple(one for one in every if one.weight < least),
     )
 
 
-def _fed(correlations: Sequence[Correlation]) -> dict[str, Severity]:
-    """The highest severity of the alerting correlations that read a rule, directly or through others, by rule id."""
+class _Worth(NamedTuple):
+    weight: float
+    severity: Severity
+
+
+_NOTHING = _Worth(0, Severity.INFORMATIONAL)
+
+
+def _fed(correlations: Sequence[Correlation], named: Mapping[str, set[str]]) -> dict[str, list[_Worth]]:
+    """What the alerting correlations make of the rules they read, directly or through others, by rule id.
+
+    A correlation over many names learns little from one of them, so they share its weight.
+    """
     by_id = {one.info.id: one for one in correlations}
-    found: dict[str, Severity] = {}
+    found: dict[str, list[_Worth]] = {}
     for one in correlations:
-        pending = [one.info.id] if one.info.alerting else []
-        seen: set[str] = set()
-        while pending:
-            reader = by_id.get(pending.pop())
-            for read in reader.rules if reader is not None else ():
-                found[read] = max(found.get(read, Severity.INFORMATIONAL), one.info.severity)
-                if read not in seen:
-                    seen.add(read)
-                    pending.append(read)
+        if one.info.alerting:
+            read = _read(one, by_id)
+            names = set().union(*(named.get(rule, ()) for rule in read))
+            worth = _Worth(WEIGHTS[one.info.severity] / max(1, len(names)), one.info.severity)
+            for rule in read:
+                found.setdefault(rule, []).append(worth)
     return found
 
 
-def _planned(name: str, found: Sequence[tuple[Rule, frozenset[str]]], fed: Mapping[str, Severity]) -> PlannedName:
+def _read(one: Correlation, by_id: Mapping[str, Correlation]) -> set[str]:
+    """Ids of everything that it reads, through others too."""
+    read: set[str] = set()
+    pending = [*one.rules]
+    while pending:
+        name = pending.pop()
+        if name not in read:
+            read.add(name)
+            pending += by_id[name].rules if name in by_id else ()
+    return read
+
+
+def _planned(
+    name: str, found: Sequence[tuple[Rule, frozenset[str]]], fed: Mapping[str, Sequence[_Worth]]
+) -> PlannedName:
     everywhere = any(not sources for _, sources in found)
     sources = () if everywhere else tuple(sorted(frozenset().union(*(sources for _, sources in found))))
+    worths = [_NOTHING]
+    for rule, _ in found:
+        worths += fed.get(rule.info.id, ())
+        # a rule that only feeds others says nothing by itself, whatever its level
+        if rule.info.alerting:
+            worths.append(_Worth(WEIGHTS[rule.info.severity], rule.info.severity))
     return PlannedName(
         name=name,
-        severity=max(_worth(rule, fed) for rule, _ in found),
+        severity=max(worth.severity for worth in worths),
+        weight=max(worth.weight for worth in worths),
         sources=sources,
         rules=tuple(sorted({rule.info.slug for rule, _ in found})),
     )
-
-
-def _worth(rule: Rule, fed: Mapping[str, Severity]) -> Severity:
-    # a rule that only feeds others says nothing by itself, whatever its level
-    own = rule.info.severity if rule.info.alerting else Severity.INFORMATIONAL
-    return max(own, fed.get(rule.info.id, Severity.INFORMATIONAL))
 
 
 def _named(condition: Predicate) -> Iterator[tuple[str, frozenset[str]]]:
@@ -203,9 +233,9 @@ def due(names: Sequence[PlannedName], lookups: Mapping[str, Lookup], requests: i
     """
     always, others = _always(names, requests)
 
-    def order(planned: PlannedName) -> tuple[int, str]:
+    def order(planned: PlannedName) -> tuple[float, str]:
         known = lookups.get(planned.lookup)
-        return -(now - (known.asked if known else 0)) * WEIGHTS[planned.severity], planned.name
+        return -(now - (known.asked if known else 0)) * planned.weight, planned.name
 
     return [*always, *sorted(others, key=order)[: max(0, requests - len(always))]]
 
@@ -215,16 +245,16 @@ def cycles_between(names: Sequence[PlannedName], requests: int) -> dict[str, int
     always, others = _always(names, requests)
     turns = {planned.name: 1 for planned in always}
     places = max(0, requests - len(always))
-    weight = sum(WEIGHTS[planned.severity] for planned in others)
+    weight = sum(planned.weight for planned in others)
     for planned in others:
-        turns[planned.name] = max(1, -(-weight // (places * WEIGHTS[planned.severity]))) if places else 0
+        turns[planned.name] = max(1, math.ceil(weight / (places * planned.weight))) if places else 0
     return turns
 
 
 def _always(names: Sequence[PlannedName], requests: int) -> tuple[list[PlannedName], list[PlannedName]]:
-    """The most severe, where there is room for all of them in every cycle and for one other; and the others."""
-    highest = max((planned.severity for planned in names), default=None)
-    first = [planned for planned in names if planned.severity is highest]
-    others = [planned for planned in names if planned.severity is not highest]
+    """Those that matter most, where there is room for all of them in every cycle and one other; and the others."""
+    highest = max((planned.weight for planned in names), default=0)
+    first = [planned for planned in names if planned.weight == highest]
+    others = [planned for planned in names if planned.weight != highest]
     room = requests - 1 if others else requests
     return (first, others) if len(first) <= room else ([], list(names))

@@ -173,6 +173,18 @@ def test_a_name_that_feeds_an_alerting_correlation_is_as_urgent_as_that():
     assert [(one.name, one.severity) for one in plan_of([feeding], chain).names] == [("GetA", Severity.HIGH)]
 
 
+def test_a_correlation_over_many_names_makes_none_of_them_urgent():
+    wide = rule("wide", name(*(f"Get{at}" for at in range(40))), Severity.INFORMATIONAL)
+    narrow = rule("narrow", name("GetSecretValue"), Severity.INFORMATIONAL)
+    alone = rule("alone", name("GetA"), Severity.MEDIUM)
+    correlations = [correlation("search", Severity.HIGH, "wide"), correlation("burst", Severity.HIGH, "narrow")]
+
+    plan = plan_of([wide, narrow, alone], correlations)
+
+    assert [one.name for one in plan.names] == ["GetSecretValue", "GetA"]
+    assert len(plan.left_out) == 40
+
+
 def test_with_one_request_all_take_turns():
     names = (*planned("AssumeRole", severity=Severity.HIGH), *planned("GetA"))
 

@@ -11,7 +11,7 @@ HOUR = 3600
 NOW = 1_000_000_000
 PLACE = Place("a", "r")
 LIMITS = Limits(lookback=300, overlap=900, sweep=24 * HOUR, history=90 * 24 * HOUR, pace=0.55)
-NAMES = [PlannedName(f"Get{at}", Severity.LOW, (), ("rule",)) for at in range(5)]
+NAMES = [PlannedName(f"Get{at}", Severity.LOW, 2, (), ("rule",)) for at in range(5)]
 KEYS = keys_of(PLACE, "ReadOnly=false", NAMES)
 
 
