@@ -120,10 +120,10 @@ def allowlist(noise: RuleNoise, owner: str, expires: str, actors: Mapping[str, s
     unwanted = {item for item in common if item.kind == PARAMETER}
     actors_alone = [one._replace(items={item for item in one.items if item.kind == ACTOR}) for one in seen]
     in_records = [one._replace(items={item for item in one.items if item.field} - unwanted) for one in seen]
-    choices = [_greedy(actors_alone), _greedy(in_records)]
+    chosen_by_nobody = [one._replace(items={item for item in one.items if item.kind != AGENT}) for one in in_records]
     best: Allowlist | None = None
-    for items in choices:
-        found = _measured(noise, items, owner, expires, actors)
+    for choice in (actors_alone, chosen_by_nobody, in_records):
+        found = _measured(noise, _greedy(choice), owner, expires, actors)
         if found is not None and (best is None or _better(found, best)):
             best = found
     return best
@@ -139,10 +139,11 @@ class _Seen(NamedTuple):
 
 
 def _better(one: Allowlist, other: Allowlist) -> bool:
-    """Quieting most counts first, then losing nothing real, then being small."""
+    """Quieting most counts first, then losing nothing real, then what callers cannot choose, then being small."""
 
-    def key(found: Allowlist) -> tuple[bool, int, int, float]:
-        return found.share >= MOST, -len(found.real), -len(found.items), found.share
+    def key(found: Allowlist) -> tuple[bool, int, bool, int, float]:
+        spoofable = any(item.kind == AGENT for item in found.items)
+        return found.share >= MOST, -len(found.real), not spoofable, -len(found.items), found.share
 
     return key(one) > key(other)
 
