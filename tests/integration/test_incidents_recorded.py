@@ -1,0 +1,63 @@
+"""Each attacker session of the recorded attacks is one incident with the right actor; services join none."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from trailwatch.cli.main import main
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the recorded events are not here")
+
+
+def incidents(*paths):
+    empty = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"), str(DATA / "nowhere"))
+    found = CliRunner(env=empty).invoke(
+        main, ["scan", "--workers", "1", "--show", "incidents", "--format", "jsonl", *(str(DATA / p) for p in paths)]
+    )
+    assert found.exit_code == 0, found.output
+    return [json.loads(line) for line in found.stdout.splitlines() if line.startswith("{")]
+
+
+def test_each_stratus_attack_is_one_incident_of_who_ran_it():
+    files = sorted(p.name for p in (DATA / "stratus").glob("*.gz"))
+    found = {name: incidents(f"stratus/{name}") for name in files}
+
+    assert {name: len(each) for name, each in found.items()} == dict.fromkeys(files, 1)
+    for name, [one] in found.items():
+        user = "stratus-red-team-" if "console-login" in name else "christophe"
+        assert one["actor_key"].partition(":user/")[2].startswith(user), name
+
+
+def test_roles_that_the_stratus_attacker_took_are_his():
+    for name in ("credential-access.ec2-get-password-data", "defense-evasion.organizations-leave"):
+        [one] = incidents(f"stratus/aws.{name}.jsonl.gz")
+        assert one["actor"].startswith("christophe (IAM user) in ")
+        assert " -> role stratus-red-team-" in one["actor"]
+
+
+def test_the_hour_of_attacks_is_one_incident_of_its_user_over_all_his_roles_and_made_users():
+    found = incidents("invictus/events.jsonl.gz")
+    [main_one] = [one for one in found if one["actor_key"].endswith(":user/bert-jan")]
+
+    assert main_one == max(found, key=lambda one: one["score"])
+    assert {way.rpartition("-> ")[2].split(" ")[0] for way in main_one["ways"]} >= {"role", "user"}
+    assert not any(one["actor_key"].startswith("service:") for one in found)
+    sessions = {session for one in found for session in one["sessions"]}
+    assert not any("AWSServiceRole" in session for session in sessions)
+
+
+def test_the_ransom_attacker_and_the_owner_are_two_incidents_without_service_noise():
+    found = incidents("suzaku/sans504.jsonl.gz")
+    by_actor = {one["actor_key"].rpartition(":")[2]: one for one in found}
+
+    assert set(by_actor) == {"user/jmerckle", "root"}
+    assert all(one["severity"] in ("high", "critical") for one in found)
+    assert not any("amazonaws.com" in principal for one in found for principal in one["principals"])
+
+
+def test_the_result_is_the_same_however_the_files_are_scanned():
+    folder = "stratus"
+    assert incidents(folder) == incidents(*sorted(f"stratus/{p.name}" for p in (DATA / folder).glob("*.gz")))
