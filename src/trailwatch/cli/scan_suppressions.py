@@ -67,13 +67,14 @@ class ScanSuppressions:
         for one in self.hidden:
             alerts.setdefault(one.suppression, set()).add(one.alert_id)
         for name, events in sorted(Counter(one.suppression for one in self.hidden).items()):
-            told = f"{_count(events, 'match', 'matches')}, {_count(len(alerts[name]), 'alert', 'alerts')}"
+            told = f"{counted(events, 'match', 'matches')}, {counted(len(alerts[name]), 'alert', 'alerts')}"
             yield for_terminal(f"suppressed: {name}: {told}")
         if self.lapsed:
             yield f"suppressed: nothing of {self.lapsed:,} more, because a suppression has expired; see their context"
 
 
-def _count(number: int, one: str, many: str) -> str:
+def counted(number: int, one: str, many: str) -> str:
+    """`1 match` or `1,000 matches`."""
     return f"{number:,} {one if number == 1 else many}"
 
 

@@ -65,16 +65,19 @@ class Preview:
 
     def summary(self) -> Iterator[str]:
         """One line for each place that was looked into, and a warning where real alerts would have been lost."""
+        from trailwatch.cli.scan_suppressions import counted
+
         for place in (ALERTS, ARCHIVE):
             found = [row for row in self.rows if row["in"] == place]
             alerts, events = sum(row["alerts"] for row in found), sum(row["events"] for row in found)
             if found:
-                yield f"{place}: it would have hidden {events:,} events and {alerts:,} whole alerts"
+                told = f"{counted(events, 'event', 'events')} and {counted(alerts, 'whole alert', 'whole alerts')}"
+                yield f"{place}: it would have hidden {told}"
         if not self.rows:
             yield "it would have hidden nothing"
         real = sum(row["true_positives"] for row in self.rows)
         if real:
-            yield f"warning: {real:,} of these alerts were closed as true-positive"
+            yield f"warning: {counted(real, 'of these alerts was', 'of these alerts were')} closed as true-positive"
 
     def _of_alerts(self) -> list[Mapping[str, Any]]:
         from trailwatch import wiring
