@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -54,7 +54,8 @@ class _Content(msgspec.Struct, frozen=True, array_like=True):
     """What is kept of a signal: of an event its brief, of a lower correlation's moment that one's key."""
 
     key: tuple[str, ...]
-    brief: Brief | None = None
+    brief: tuple[Any, ...]
+    """The values of a `Brief` in order; empty for a lower correlation's moment."""
     lower: tuple[str, ...] = ()
 
 
@@ -136,15 +137,19 @@ class Correlator:
         return self._state
 
     def _kept(self, signals: Iterable[Signal]) -> list[Kept]:
-        plans, groups = self._plans, _Digests()
+        plans, keys = self._plans, _Keys()
         kept = []
+        brief: Brief | None = None
+        ident, packed = 0, b""
         for one in signals:
-            if one.rule_id not in plans:
+            rule_id = one.rule_id
+            if rule_id not in plans:
                 continue
-            brief = one.brief
-            content = _ENCODE((one.key, brief, ()))
-            ident = number_of((brief.account, brief.event_id))
-            kept.append(Kept(one.rule_id, groups[one.key], one.time, ident, one.base_id, one.value, content))
+            if one.brief is not brief:
+                brief = one.brief
+                ident, packed = number_of((brief.account, brief.event_id)), _ENCODE(msgspec.structs.astuple(brief))
+            group, key = keys[one.key]
+            kept.append(Kept(rule_id, group, one.time, ident, one.base_id, one.value, _THREE + key + packed + _NONE))
         return kept
 
     def _conclude(self, touched: Iterable[Touched]) -> list[Firing]:
@@ -184,7 +189,7 @@ class Correlator:
         above = tuple(values[upper.aliases.get(name, {}).get(lower.info.id, name)] for name in upper.group_by)
         counted = upper.limit.fields if upper.limit is not None else ()
         value = "\n".join(values[upper.aliases.get(name, {}).get(lower.info.id, name)] for name in counted)
-        content, group, upper_id = _ENCODE((above, None, key)), number_of(above), upper.info.id
+        content, group, upper_id = _ENCODE((above, (), key)), number_of(above), upper.info.id
         self._state.add(
             [
                 Kept(
@@ -223,10 +228,10 @@ class Correlator:
             if row.base_id not in plan.counted:
                 continue
             content = _DECODE(row.content)
-            if content.brief is None:
+            if not content.brief:
                 below.setdefault((row.base_id, content.lower), []).append(row.time)
             else:
-                brief = content.brief
+                brief = Brief(*content.brief)
                 yield Member(brief.time, brief.event_id, brief.account, row.base_id, row.value, brief)
         for (rule_id, key), moments in below.items():
             lower = self._plans[rule_id]
@@ -261,13 +266,17 @@ def number_of(texts: Sequence[str]) -> int:
     return int.from_bytes(blake2b(raw, digest_size=8).digest(), "big") >> 1
 
 
-class _Digests(dict[tuple[str, ...], int]):
-    def __missing__(self, key: tuple[str, ...]) -> int:
-        value = self[key] = number_of(key)
+class _Keys(dict[tuple[str, ...], tuple[int, bytes]]):
+    """For each key its number and its place in a content."""
+
+    def __missing__(self, key: tuple[str, ...]) -> tuple[int, bytes]:
+        value = self[key] = number_of(key), _ENCODE(key)
         return value
 
 
 _ENCODE = msgspec.msgpack.Encoder().encode
+_THREE, _NONE = b"\x93", b"\x90"
+"""In MessagePack the beginning of a list of three, and an empty list: contents are put together from parts."""
 _DECODE = msgspec.msgpack.Decoder(_Content).decode
 
 

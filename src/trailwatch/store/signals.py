@@ -15,18 +15,20 @@ UNKNOWN = ""
 PRUNED_AT_ONCE = 50_000
 """So many rows at most leave in one cycle, so that no cycle is slowed."""
 
+_TOUCHED = """
+    INSERT INTO temp.touched SELECT correlation, slot, grp, min(time), max(time) FROM signal
+    WHERE seq > ? GROUP BY correlation, slot, grp
+"""
 _FRESH = """
-    WITH fresh AS MATERIALIZED (
-        SELECT slot, grp, min(time) AS low, max(time) AS high FROM signal
-        WHERE seq > :after AND correlation = :code GROUP BY slot, grp
-    ), beside (step) AS (VALUES (0), (-1), (1))
-    SELECT fresh.grp, low, high, count(*) AS number, min(base) < max(base) AS mixed
-    FROM fresh CROSS JOIN beside CROSS JOIN signal
-    WHERE (step = 0 OR (step = -1 AND low - :span < fresh.slot * :slot)
-                    OR (step = 1 AND high + :span > (fresh.slot + 1) * :slot))
-        AND signal.correlation = :code AND signal.slot = fresh.slot + step AND signal.grp = fresh.grp
+    WITH beside (step) AS (VALUES (0), (-1), (1))
+    SELECT touched.grp, low, high, count(*) AS number, min(base) < max(base) AS mixed
+    FROM temp.touched CROSS JOIN beside CROSS JOIN signal
+    WHERE touched.correlation = :code
+        AND (step = 0 OR (step = -1 AND low - :span < touched.slot * :slot)
+                      OR (step = 1 AND high + :span > (touched.slot + 1) * :slot))
+        AND signal.correlation = :code AND signal.slot = touched.slot + step AND signal.grp = touched.grp
         AND signal.time > low - :span AND signal.time < high + :span
-    GROUP BY fresh.slot, fresh.grp
+    GROUP BY touched.slot, touched.grp
     HAVING number >= :needed AND mixed >= :several
 """
 
@@ -55,6 +57,10 @@ class Signals:
         self._bases = {base: codes[name] for base, name in names.items()}
         self._base_ids = {code: base for base, code in self._bases.items()}
         self._feeds = {feed.rule_id: feed for feed in feeds}
+        self._db.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS touched (correlation, slot, grp, low, high,"
+            " PRIMARY KEY (correlation, slot, grp)) WITHOUT ROWID"
+        )
         for feed in feeds:
             row = known[_key(feed)]
             self._codes[feed.rule_id] = row["code"]
@@ -110,13 +116,16 @@ class Signals:
 
     def fresh(self, arrival: Arrival) -> list[Touched]:
         """Groups that gained signals then and have enough to hold."""
-        found = []
+        found: list[Touched] = []
+        if all(self._feeds[rule_id].settles for rule_id in arrival.rule_ids):
+            return found
+        self._db.execute("DELETE FROM temp.touched")
+        self._db.execute(_TOUCHED, (arrival.mark,))
         for rule_id in arrival.rule_ids:
             feed = self._feeds[rule_id]
             if feed.settles:
                 continue
             values = {
-                "after": arrival.mark,
                 "code": self._codes[rule_id],
                 "span": feed.span,
                 "slot": feed.slot,
