@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from trailwatch.decode.records import to_mapping
+from trailwatch.detect.actor_keys import ActorKeys
 from trailwatch.detect.attribution import Attribution
 from trailwatch.detect.correlator import Correlator, Firing
 from trailwatch.detect.firings import alert_of, titles_of
@@ -28,6 +29,7 @@ from trailwatch.model.identity import synthetic_event_id
 from trailwatch.model.match import Found, Match, Tally
 from trailwatch.model.message import Message
 from trailwatch.model.severity import Severity
+from trailwatch.model.signal import Signal
 from trailwatch.model.suppressed import lapsed_alert
 from trailwatch.ports import Clock, Delivery
 from trailwatch.rules.rule import RuleSet
@@ -106,6 +108,7 @@ class Pipeline:
         self._correlator = Correlator(rules.correlations, store.signals)
         self._memory = Memory(rules.first_seen, store.first_seen)
         self._journeys = Journeys(rules.first_seen, store.first_seen)
+        self._actor_keys = ActorKeys(rules.correlations)
         self._titles = titles_of(rules)
         self._attribution = Attribution(store.lineage, store.incidents)
         self._sifter = sifter
@@ -191,6 +194,16 @@ class Pipeline:
         found.tally.lapsed += sifted.lapsed
         self._store.suppressed.add(sifted.hidden, now)
 
+    def _of_actors(self, found: Found, turned: Collection[str], now: int) -> list[Signal]:
+        """The delivery's signals under their actors; and older ones whose actor a link tells only now."""
+        if not self._actor_keys:
+            return found.signals
+        naming, others = self._actor_keys.divided(found.signals)
+        again = list(self._store.actor_signals.of(turned)) if turned else []
+        again, _ = self._actor_keys.divided(again)
+        self._store.actor_signals.add(naming)
+        return [*others, *self._actor_keys.keyed([*naming, *again], self._actor_at(now))]
+
     def _actor_at(self, now: int) -> Names:
         return lambda identity, time: self._attribution.actor(identity, time, now).key
 
@@ -235,7 +248,7 @@ class Pipeline:
             alerts = group(found.matches)
             self._store.alerts.merge(alerts, now, events_of(found.matches))
             self._attribution.settle([one.id for one in alerts], turned, now)
-            firings, found.tally.late = self._correlator.add(found.signals)
+            firings, found.tally.late = self._correlator.add(self._of_actors(found, turned, now))
             self._conclude(firings, now, found.tally)
             self._store.rejects.add(found.rejects, now)
             self._store.rejects.add_failures(found.failures, now)

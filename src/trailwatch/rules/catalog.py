@@ -13,6 +13,7 @@ import msgspec
 from trailwatch.errors import RuleError
 from trailwatch.rules import cache
 from trailwatch.rules.correlated import choose, sound
+from trailwatch.rules.quiet import quiet_things
 from trailwatch.rules.rule import Correlation, Problem, Rule, RuleSet, Script
 
 SIGMA_SUFFIXES = (".yml", ".yaml")
@@ -75,11 +76,14 @@ def load_rules(
     origins = {file.name for file in files if file.shipped}
     unique = _unique([*rules, *read.correlations], problems, skipped)
     single = [one for one in unique if isinstance(one, Rule)]
+    correlations = [one for one in unique if isinstance(one, Correlation)]
+    keep = _choice(origins, profile, disabled, only)
+    quiet = quiet_things(rule for rule in single if only or keep(rule)) if shipped else None
     return _choose(
         single,
-        sound(single, [one for one in unique if isinstance(one, Correlation)], problems),
+        sound(single, [*correlations, *([quiet] if quiet else [])], problems),
         shipped=origins,
-        keep=_choice(origins, profile, disabled, only),
+        keep=keep,
         named=[*only],
         switched_off=[*disabled],
         base=RuleSet(problems=tuple(problems), skipped=dict(sorted(skipped.items())), digest=digest),

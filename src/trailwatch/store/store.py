@@ -7,6 +7,7 @@ from typing import Self
 
 import msgspec
 
+from trailwatch.store.actor_signals import ActorSignals
 from trailwatch.store.alerts import Alerts
 from trailwatch.store.coverage import Coverage
 from trailwatch.store.cycles import Cycles
@@ -69,6 +70,7 @@ class Store:
         self.suppressed = SuppressedEvents(database)
         self.lineage = Lineage(database)
         self.incidents = Incidents(database)
+        self.actor_signals = ActorSignals(database)
         self.first_seen = FirstSeen(database)
         self.coverage = Coverage(database)
         self.pace = Pace(database)
@@ -96,6 +98,7 @@ class Store:
             + self.first_seen.prune(now - retention.sightings, now - retention.dormant)
             + self.first_seen.prune_stays(now - retention.stays)
             + self.alerts.prune(now - retention.alerts)
+            + self.actor_signals.prune(now - retention.signals - 3600)
             + self.incidents.prune(now - retention.alerts)
             + self.lineage.prune(now - retention.links)
             + self.outbox.prune(now - retention.messages)

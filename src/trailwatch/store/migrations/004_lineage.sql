@@ -40,3 +40,13 @@ CREATE TABLE incidents (
     merged_into TEXT REFERENCES incidents (id) ON DELETE SET NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX incidents_by_merger ON incidents (merged_into);
+
+-- Signals whose key names the actor, by the identity that acted, for links that come late.
+CREATE TABLE actor_signal (
+    identity TEXT NOT NULL,
+    time     INTEGER NOT NULL,
+    ident    TEXT NOT NULL,         -- rules, event and value
+    content  BLOB NOT NULL,
+    PRIMARY KEY (identity, time, ident)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX actor_signal_by_time ON actor_signal (time);

@@ -1,0 +1,58 @@
+"""Signals by who acted, kept until no link can come any more that would tell who it began with."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+import msgspec
+
+from trailwatch.model.signal import Signal
+from trailwatch.store.database import Database
+from trailwatch.store.text import storable
+
+PRUNED_AT_ONCE = 50_000
+_ENCODE = msgspec.msgpack.Encoder().encode
+_DECODE = msgspec.msgpack.Decoder(Signal).decode
+
+
+class ActorSignals:
+    """The table `actor_signal`."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def add(self, signals: Sequence[Signal]) -> None:
+        """Keeps signals as stage 1 made them."""
+        rows = [
+            (
+                storable(one.brief.identity or one.brief.principal, 2048),
+                one.time,
+                storable(f"{one.rule_id}\0{one.base_id}\0{one.brief.account}\0{one.brief.event_id}\0{one.value}"),
+                _ENCODE(one),
+            )
+            for one in signals
+        ]
+        with self._db.transaction():
+            self._db.executemany("INSERT OR IGNORE INTO actor_signal VALUES (?, ?, ?, ?)", rows)
+
+    def of(self, identities: Collection[str]) -> Iterator[Signal]:
+        """What these did, as it was kept."""
+        for identity in sorted(identities):
+            for row in self._db.all("SELECT content FROM actor_signal WHERE identity = ?", (identity,)):
+                yield _DECODE(row["content"])
+
+    def everything(self) -> Iterator[Signal]:
+        """All of it, one after the other."""
+        for row in self._db.execute("SELECT content FROM actor_signal"):
+            yield _DECODE(row["content"])
+
+    def prune(self, before: int, limit: int = PRUNED_AT_ONCE) -> int:
+        """Forgets signals of events that are older; how many, at most `limit`."""
+        with self._db.transaction():
+            return self._db.execute(
+                """
+                DELETE FROM actor_signal WHERE (identity, time, ident) IN (
+                    SELECT identity, time, ident FROM actor_signal WHERE time < ? ORDER BY time LIMIT ?)
+                """,
+                (before, limit),
+            ).rowcount
