@@ -13,17 +13,22 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from trailwatch.detect.engine import Engine
+from trailwatch.enrich.documentation import ExampleAddresses
 from trailwatch.errors import NotifyError, RuleError
 from trailwatch.model.match import Match
 from trailwatch.model.message import Message
+from trailwatch.model.signal import Signal
 from trailwatch.ports import Delivery
 from trailwatch.rules.catalog import load_rules
 from trailwatch.rules.rule import Correlation, Rule, RuleSet
+
+if TYPE_CHECKING:
+    from trailwatch.detect.correlator import Firing
 
 ACCOUNT = "111122223333"
 USER = "dora"
@@ -114,7 +119,7 @@ def matches_of(rule: Path | str | Rule, record: Mapping[str, Any]) -> list[Match
     """
     rules = rule if isinstance(rule, Rule) else None
     ruleset = RuleSet(rules=(rules,)) if rules else _only_rules(Path(str(rule)))
-    found = Engine(ruleset).evaluate(delivery([record]))
+    found = Engine(ruleset, tables=ExampleAddresses()).evaluate(delivery([record]))
     if found.failures:
         raise RuleError(ruleset.rules[0].info.origin, found.failures[0].error)
     if found.rejects:
@@ -128,23 +133,30 @@ def fires(correlation: Correlation, ruleset: RuleSet, records: Iterable[Mapping[
     Raises:
         RuleError: a rule that it reads raised, or a record could not be read.
     """
-    from trailwatch.detect.correlator import Correlator
     from trailwatch.rules.stories import whole_of
-    from trailwatch.store.database import Database
-    from trailwatch.store.signals import Signals
 
     info = msgspec.structs.replace(correlation.info, alerting=True)
     loud = msgspec.structs.replace(correlation, info=info)
     *below, _ = whole_of(correlation, {one.info.id: one for one in ruleset.correlations})
     named = {name for one in (*below, correlation) for name in one.rules}
     rules = tuple(rule for rule in ruleset.rules if rule.info.id in named)
-    found = Engine(RuleSet(rules=rules, correlations=(*below, loud))).evaluate(delivery(records))
+    alone = RuleSet(rules=rules, correlations=(*below, loud))
+    found = Engine(alone, tables=ExampleAddresses()).evaluate(delivery(records))
     for trouble in (*(failure.error for failure in found.failures), *(reject.reason for reject in found.rejects)):
         raise RuleError(correlation.info.origin, trouble)
+    return any(firing.correlation.info.id == loud.info.id for firing in firings_of(alone, found.signals))
+
+
+def firings_of(ruleset: RuleSet, signals: Iterable[Signal]) -> list[Firing]:
+    """All that the correlations of the rule set conclude from these signals."""
+    from trailwatch.detect.correlator import Correlator
+    from trailwatch.store.database import Database
+    from trailwatch.store.signals import Signals
+
     with Database(":memory:") as database:
-        correlator = Correlator([*below, loud], Signals(database))
-        correlator.keep(found.signals)
-        return any(firing.correlation.info.id == loud.info.id for firing in correlator.everything())
+        correlator = Correlator(ruleset.correlations, Signals(database))
+        correlator.keep(signals)
+        return correlator.everything()
 
 
 def _only_rules(path: Path) -> RuleSet:

@@ -12,6 +12,7 @@ import pytest
 
 from trailwatch.detect.derived import ScriptEvent
 from trailwatch.detect.engine import Engine
+from trailwatch.enrich.documentation import ExampleAddresses
 from trailwatch.model.fieldpath import find_values
 from trailwatch.model.severity import Severity
 from trailwatch.ports import Delivery
@@ -22,6 +23,7 @@ from trailwatch.rules.rule import Rule, RuleSet
 from .. import oracle  # noqa: TID252 test folders are no packages that could be named from the top
 
 SHIPPED = load_rules()
+ADDRESSES = ExampleAddresses()
 RULES = (*SHIPPED.rules, *SHIPPED.first_seen)
 LOUD_FOR_ANYBODY = {
     "aws_quarantined_key",  # AWS itself attaches its quarantine policy
@@ -38,8 +40,8 @@ each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.info.sl
 
 
 def found_by_engine(rule: Rule, record: Mapping[str, Any]) -> bool:
-    alone = RuleSet(rules=(msgspec.structs.replace(rule, first_seen=None),))
-    found = Engine(alone).evaluate(Delivery("example", [msgspec.Raw(json.dumps(record).encode())], range(1)))
+    alone = RuleSet(rules=(msgspec.structs.replace(rule, first_seen=None, travel=None),))
+    found = Engine(alone, tables=ADDRESSES).evaluate(Delivery("example", [msgspec.Raw(json.dumps(record).encode())], range(1)))
     assert not found.failures
     assert not found.rejects
     return bool(found.matches)
@@ -47,7 +49,7 @@ def found_by_engine(rule: Rule, record: Mapping[str, Any]) -> bool:
 
 def holds(condition: Predicate, rule: Rule, record: dict[str, Any]) -> bool:
     """The plain evaluator's verdict, with a condition in place of the rule's own."""
-    if not oracle.holds(condition, record):
+    if not oracle.holds(condition, oracle.Located(record, ADDRESSES)):
         return False
     return rule.script is None or bool(rule.script.rule(ScriptEvent(record)))
 

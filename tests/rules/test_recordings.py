@@ -5,28 +5,26 @@ from __future__ import annotations
 import csv
 import functools
 import gzip
-from collections import defaultdict
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import pytest
 
+from trailwatch.detect.correlator import Firing
 from trailwatch.detect.engine import Engine
 from trailwatch.detect.triage import group
 from trailwatch.model.match import Match
 from trailwatch.model.severity import Severity
 from trailwatch.ports import Delivery
 from trailwatch.rules.catalog import load_rules
+from trailwatch.rules.rule import RuleSet
+from trailwatch.testing import firings_of
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
-NEED_STATE = {
-    "aws.credential-access.ec2-steal-instance-credentials",
-    "aws.credential-access.secretsmanager-retrieve-secrets",
-    "sans504.discovery",
-}
-"""What no single call gives away: a machine's role elsewhere, reading one secret too many, asking too much."""
-
+EVENT_ID = re.compile(rb'"eventID": ?"([^"]+)"')
 Label = tuple[str, str, str]
 """Verdict, technique, class of the caller."""
 
@@ -41,38 +39,83 @@ def labels() -> Mapping[tuple[str, int], Label]:
     return found
 
 
+class Told(NamedTuple):
+    """What the rules say of the recordings."""
+
+    matches: Sequence[tuple[Match, Label]]
+    """Every match with the label of its event."""
+    firings: Sequence[tuple[Firing, Sequence[Label]]]
+    """Every conclusion with the labels of its events."""
+
+
 @functools.cache
-def matches() -> Sequence[tuple[Match, Label]]:
-    """Every match on the recordings with the label of its event."""
+def recordings() -> Mapping[str, Sequence[bytes]]:
     if not DATA.is_dir():
         pytest.skip(f"the recordings are not at {DATA}")
-    engine, found = Engine(load_rules()), []
+    found = {}
     for path in sorted(DATA.glob("*/*.jsonl.gz")):
-        name = f"{path.parent.name}/{path.name}"
         with gzip.open(path, "rb") as file:
-            records = [msgspec.Raw(line) for line in file.read().splitlines()]
-        result = engine.evaluate(Delivery(name, records, range(len(records))))
-        assert not result.failures
-        found += [
-            (match, labels()[name, match.position]) for match in result.matches if (name, match.position) in labels()
-        ]
+            found[f"{path.parent.name}/{path.name}"] = file.read().splitlines()
     return found
 
 
-def test_every_recorded_technique_that_one_call_gives_away_is_found() -> None:
-    found = defaultdict(set)
-    for match, (verdict, technique, _) in matches():
-        if verdict == "positive" and match.rule.alerting and match.rule.severity >= Severity.MEDIUM:
-            found[technique].add(match.rule.slug)
+@functools.cache
+def shipped_rules() -> RuleSet:
+    return load_rules()
+
+
+def told_of(name: str, lines: Sequence[bytes], kept: Sequence[int]) -> Told:
+    """What the rules say of these lines of a recording."""
+    rules, where = shipped_rules(), {}
+    result = Engine(rules).evaluate(Delivery(name, [msgspec.Raw(lines[at]) for at in kept], kept))
+    assert not result.failures
+    for at in kept:
+        found = EVENT_ID.search(lines[at])
+        where.setdefault(found[1].decode() if found else "", at)
+    matches = [
+        (match, labels()[name, match.position]) for match in result.matches if (name, match.position) in labels()
+    ]
+    firings = [
+        (one, [labels().get((name, where.get(each.event_id, -1)), ("ignore", "", "")) for each in one.members])
+        for one in firings_of(rules, result.signals)
+    ]
+    return Told(matches, firings)
+
+
+@functools.cache
+def everything() -> Sequence[Told]:
+    return [told_of(name, lines, range(len(lines))) for name, lines in recordings().items()]
+
+
+@functools.cache
+def negatives() -> Sequence[Told]:
+    """What the rules say where nothing but everyday calls was recorded."""
+    quiet = {place for place, (verdict, _, _) in labels().items() if verdict == "negative"}
+    return [
+        told_of(name, lines, [at for at in range(len(lines)) if (name, at) in quiet])
+        for name, lines in recordings().items()
+    ]
+
+
+def test_every_recorded_technique_is_found_by_a_rule_or_a_sequence() -> None:
+    found = set()
+    for told in everything():
+        for match, (verdict, technique, _) in told.matches:
+            if verdict == "positive" and match.rule.alerting and match.rule.severity >= Severity.MEDIUM:
+                found.add(technique)
+        for firing, of_events in told.firings:
+            if firing.correlation.info.severity >= Severity.MEDIUM:
+                found |= {technique for verdict, technique, _ in of_events if verdict == "positive"}
     wanted = {technique for verdict, technique, _ in labels().values() if verdict == "positive"}
-    assert wanted - found.keys() <= NEED_STATE
+    assert wanted - found == set()
 
 
 def test_recorded_everyday_calls_give_at_most_five_alerts() -> None:
-    alerts = group(match for match, (verdict, _, _) in matches() if verdict == "negative")
-    assert len(alerts) <= 5, [alert.rule.slug for alert in alerts]
+    single = group(match for told in negatives() for match, _ in told.matches)
+    over_time = [firing.correlation.info.slug for told in negatives() for firing, _ in told.firings]
+    assert len(single) + len(over_time) <= 5, [*(alert.rule.slug for alert in single), *over_time]
 
 
 def test_recorded_everyday_calls_of_people_give_no_alert() -> None:
-    quiet = [match for match, (verdict, _, caller) in matches() if verdict == "negative" and "service" not in caller]
+    quiet = [match for told in negatives() for match, (_, _, caller) in told.matches if "service" not in caller]
     assert [alert.rule.slug for alert in group(quiet)] == []
