@@ -56,17 +56,10 @@ def snooze(invocation: Invocation, alert_id: str, span: str, note: str) -> None:
     An alert that grows more severe is told at once all the same.
     """
     from trailwatch.cli.scan_output import iso
-    from trailwatch.config.units import parse_duration
     from trailwatch.model.alert import AlertState
     from trailwatch.model.inert import for_terminal
 
-    try:
-        seconds = int(parse_duration(span))
-    except ValueError as error:
-        raise UsageError("--for", str(error), "write it so") from error
-    if not seconds:
-        raise UsageError("--for", "must be more than 0", "ack it, or close it")
-    now = int(datetime.now(UTC).timestamp())
+    seconds, now = span_of(span), int(datetime.now(UTC).timestamp())
     with opened_store(invocation) as store, store.transaction():
         alert = find_alert(store, alert_id)
         if alert.state is AlertState.CLOSED:
@@ -89,6 +82,23 @@ def note(invocation: Invocation, alert_id: str, text: str) -> None:
         alert = find_alert(store, alert_id)
         store.handling.note(alert.id, text, int(datetime.now(UTC).timestamp()))
     click.echo(f"{alert.id} noted: {for_terminal(alert.title)}")
+
+
+def span_of(text: str) -> int:
+    """The seconds of `--for`.
+
+    Raises:
+        UsageError: it is no span, or none at all.
+    """
+    from trailwatch.config.units import parse_duration
+
+    try:
+        seconds = int(parse_duration(text))
+    except ValueError as error:
+        raise UsageError("--for", str(error), "write it so") from error
+    if not seconds:
+        raise UsageError("--for", "must be more than 0", "ack it, or close it")
+    return seconds
 
 
 def _handle(invocation: Invocation, alert_id: str, state: AlertState, verdict: Verdict | None, note: str) -> None:

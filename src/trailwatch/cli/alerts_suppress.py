@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import sys
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,13 +23,33 @@ _EXPIRES = "90d"
 BY = ("actor", "network", "account", "event")
 
 
+def suppressing(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of every command that writes a suppression."""
+    for option in (
+        click.option("--reason", required=True, help="Why nobody needs to be told of it."),
+        click.option("--owner", help="Who answers for it. Default: the user who runs this."),
+        click.option(
+            "--expires",
+            default=_EXPIRES,
+            show_default=True,
+            metavar="DATE",
+            help="The last day, or how long from now.",
+        ),
+        click.option("--name", help="Its name. Default: what and who it is about."),
+        click.option(
+            "--since", default="30d", show_default=True, metavar="TIME", help="Show what it hides from then on."
+        ),
+        click.option("--no-archive", is_flag=True, help="Show it over the stored alerts alone, which is quicker."),
+        click.option("--dry-run", is_flag=True, help="Show what it hides and how it reads, and write nothing."),
+        click.option("--close", is_flag=True, help="Close what it is made of as false-positive, too."),
+        click.option("--yes", is_flag=True, help="Do not ask on a terminal."),
+    )[::-1]:
+        command = option(command)
+    return command
+
+
 @click.command()
 @click.argument("alert_id", metavar="ID")
-@click.option("--reason", required=True, help="Why nobody needs to be told of it.")
-@click.option("--owner", help="Who answers for it. Default: the user who runs this.")
-@click.option(
-    "--expires", default=_EXPIRES, show_default=True, metavar="DATE", help="The last day, or how long from now."
-)
 @click.option(
     "--by",
     multiple=True,
@@ -37,22 +58,36 @@ BY = ("actor", "network", "account", "event")
     show_default=True,
     help="What must be as in the alert besides its rule; may be repeated, then all must hold.",
 )
-@click.option("--name", help="Its name. Default: the rule and who it is about.")
-@click.option("--since", default="30d", show_default=True, metavar="TIME", help="Show what it hides from then on.")
-@click.option("--no-archive", is_flag=True, help="Show it over the stored alerts alone, which is quicker.")
-@click.option("--dry-run", is_flag=True, help="Show what it hides and how it reads, and write nothing.")
-@click.option("--close", is_flag=True, help="Close the alert as false-positive, too.")
-@click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
+@suppressing
 @click.pass_obj
 def command(
     invocation: Invocation,
     /,
     *,
     alert_id: str,
+    by: tuple[str, ...],
     reason: str,
     owner: str | None,
     expires: str,
-    by: tuple[str, ...],
+    **how: Any,
+) -> None:
+    """Suppress what an alert is about: show what that would have hidden, then write a new file into suppressions.d.
+
+    Where the folder cannot be written the file's text is printed, to be put there by somebody who may.
+    """
+    with opened_store(invocation) as store:
+        alert = find_alert(store, alert_id)
+    until = last_day(expires, datetime.now(UTC))
+    draft = draft_of(alert, by, reason=reason, owner=owner or user_of(invocation), expires=until)
+    suppress(invocation, draft, f"{alert.rule.slug}-{alert.id[:8]}", [alert.id], **how)
+
+
+def suppress(
+    invocation: Invocation,
+    draft: Draft,
+    stem: str,
+    alert_ids: Sequence[str],
+    *,
     name: str | None,
     since: str,
     no_archive: bool,
@@ -60,35 +95,25 @@ def command(
     close: bool,
     yes: bool,
 ) -> None:
-    """Suppress what an alert is about: show what that would have hidden, then write a new file into suppressions.d.
+    """Shows what the draft would have hidden, writes it, and closes these alerts where that is wanted."""
+    import msgspec
 
-    Where the folder cannot be written the file's text is printed, to be put there by somebody who may.
-    """
     from trailwatch.cli.suppressions_preview import Preview
     from trailwatch.cli.times import moment
     from trailwatch.rules.suppression_text import parsed, text_of
 
-    now = datetime.now(UTC)
-    with opened_store(invocation) as store:
-        alert = find_alert(store, alert_id)
-    draft = draft_of(alert, by, reason=reason, owner=owner or user_of(invocation), expires=last_day(expires, now))
-    if name:
-        import msgspec
-
-        draft = msgspec.structs.replace(draft, name=name)
+    draft = msgspec.structs.replace(draft, name=name or draft.name)
     text = text_of(draft)
-    preview = Preview(
-        invocation, [parsed(draft)], int(moment(since, "--since", now).timestamp()), archive=not no_archive
-    )
-    preview.write("table")
+    begin = int(moment(since, "--since", datetime.now(UTC)).timestamp())
+    Preview(invocation, [parsed(draft)], begin, archive=not no_archive).write("table")
     if dry_run:
         click.echo(text, nl=False)
         return
     if not yes and sys.stdin.isatty() and sys.stdout.isatty():
         click.confirm("Write it?", abort=True, err=True)
-    written = write_or_print(invocation, text, f"{alert.rule.slug}-{alert.id[:8]}")
+    written = write_or_print(invocation, text, stem)
     if close and written:
-        _close(invocation, alert, draft)
+        _close(invocation, alert_ids, draft)
 
 
 def draft_of(alert: Alert, by: tuple[str, ...], *, reason: str, owner: str, expires: str) -> Draft:
@@ -189,11 +214,12 @@ def _networks(alert: Alert) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _close(invocation: Invocation, alert: Alert, draft: Draft) -> None:
+def _close(invocation: Invocation, alert_ids: Sequence[str], draft: Draft) -> None:
     from trailwatch.model.alert import AlertState, Verdict
 
-    with opened_store(invocation) as store:
-        now = int(datetime.now(UTC).timestamp())
-        note = f"suppressed until {draft.expires}: {draft.reason}"
-        store.alerts.handle(alert.id, AlertState.CLOSED, Verdict.FALSE_POSITIVE, note, now)
-    click.echo(f"{alert.id} closed (false-positive)")
+    now = int(datetime.now(UTC).timestamp())
+    note = f"suppressed until {draft.expires}: {draft.reason}"
+    with opened_store(invocation) as store, store.transaction():
+        for alert_id in alert_ids:
+            store.alerts.handle(alert_id, AlertState.CLOSED, Verdict.FALSE_POSITIVE, note, now)
+            click.echo(f"{alert_id} closed (false-positive)")

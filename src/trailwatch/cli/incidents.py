@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trailwatch.cli.alert_choice import find_incident
+from trailwatch.cli.incidents_handling import ack, close, note, snooze
+from trailwatch.cli.lazy_group import Entry, LazyGroup
 from trailwatch.cli.main import Invocation
 from trailwatch.errors import StoreError
 
@@ -16,15 +19,25 @@ if TYPE_CHECKING:
     from trailwatch.store.incidents import Kept
     from trailwatch.store.store import Store
 
-_PREFIXES_SHOWN = 5
 _FORMAT = click.option(
     "--format", "form", type=click.Choice(["table", "jsonl"]), default="table", help="How to print."
 )
 
 
-@click.group()
+LAZY: dict[str, Entry] = {
+    "suppress": Entry(
+        "trailwatch.cli.incidents_suppress", "Write a suppression, after showing what it would have hidden."
+    ),
+}
+
+
+@click.group(cls=LazyGroup, lazy=LAZY)
 def command() -> None:
-    """List and show incidents: the alerts of one actor as one story."""
+    """List, show and handle incidents: the alerts of one actor as one story."""
+
+
+for handling in (ack, close, snooze, note):
+    command.add_command(handling)
 
 
 @command.command("list")
@@ -75,31 +88,13 @@ def show(invocation: Invocation, incident_id: str, form: str) -> None:
     from trailwatch.cli.scan_output import write_jsonl
 
     with _store(invocation) as store:
-        kept = find(store, incident_id)
-        if kept.merged_into:
-            click.echo(f"{kept.id} turned out to be part of {kept.merged_into}", err=True)
-            kept = store.incidents.get(kept.merged_into) or kept
+        kept = find_incident(store, incident_id)
         incident = _whole(store, kept)
     if form == "jsonl":
         write_jsonl([incident_row(incident)], sys.stdout)
         return
     for line in page(incident):
         click.echo(line)
-
-
-def find(store: Store, prefix: str) -> Kept:
-    """The one incident whose id begins so.
-
-    Raises:
-        StoreError: there is none, or more than one.
-    """
-    found = store.incidents.find(prefix.strip().lower(), _PREFIXES_SHOWN)
-    if len(found) == 1:
-        return found[0]
-    where = f"incident {prefix!r}"
-    if not found:
-        raise StoreError(where, "there is none with this id", "`trailwatch incidents list --state all` lists them")
-    raise StoreError(where, f"more than one begins so: {', '.join(one.id for one in found)}", "write more of it")
 
 
 def _whole(store: Store, kept: Kept) -> Incident:

@@ -396,6 +396,57 @@ def test_a_scan_without_a_configuration_hides_nothing_and_one_can_name_others(tm
     assert isinstance(both.exception, UsageError)
 
 
+# --- incidents
+
+
+def incident_of(run, who):
+    return next(
+        row for row in rows(run("incidents", "list", "--state", "all", "--format", "jsonl")) if who in row["actor"]
+    )
+
+
+def states_of(run, incident):
+    found = {row["alert_id"]: row for row in rows(run("alerts", "list", "--state", "all", "--format", "jsonl"))}
+    return [(found[one]["state"], found[one]["verdict"]) for one in incident["alerts"]]
+
+
+@pytest.mark.usefixtures("filled")
+def test_what_is_decided_about_an_incident_is_decided_about_its_open_alerts(run):
+    incident = incident_of(run, "alice")
+    run("alerts", "close", incident["alerts"][0], "--verdict", "true-positive")
+
+    run("incidents", "ack", incident["incident"][:6], "--note", "on it")
+    assert states_of(run, incident) == [("closed", "true-positive"), *[("acked", None)] * 5]
+    said = run("incidents", "snooze", incident["incident"], "--for", "1h").stdout
+    assert said.count("put off until") == 5
+    assert rows(run("alerts", "list", "--who", "alice", "--format", "jsonl")) == []
+    run("incidents", "note", incident["incident"], f"asked {HOSTILE}")
+    closed = run("incidents", "close", incident["incident"], "--verdict", "false-positive").stdout
+    assert closed.count("closed (false-positive)") == 5
+    assert states_of(run, incident) == [("closed", "true-positive"), *[("closed", "false-positive")] * 5]
+    assert "nothing was done" in run("incidents", "ack", incident["incident"]).stderr
+
+
+@pytest.mark.usefixtures("filled")
+def test_an_incident_is_suppressed_by_its_rules_and_its_actor(run, tmp_path):
+    incident = incident_of(run, "script")
+
+    result = run("incidents", "suppress", incident["incident"], "--reason", "a rehearsal", "--close")
+
+    (path,) = (tmp_path / "suppressions.d").iterdir()
+    content = yaml.safe_load(path.read_text())
+    assert (content["rules"], content["accounts"]) == (["rule_StopLogging"], ["111122223333"])
+    assert "alerts: it would have hidden 1 event and 1 whole alert" in result.stderr
+    assert states_of(run, incident) == [("closed", "false-positive")]
+    assert "\x1b" not in result.output
+
+
+@pytest.mark.usefixtures("filled")
+def test_an_unknown_incident_says_what_to_do(run):
+    with pytest.raises(StoreError, match="there is none with this id"):
+        run("incidents", "ack", "zzzz")
+
+
 # --- outbox
 
 
