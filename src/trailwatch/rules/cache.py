@@ -13,7 +13,7 @@ import msgspec
 from trailwatch.rules.rule import Correlation, Problem, Rule
 from trailwatch.version import __version__
 
-FORMAT = 6
+FORMAT = 7
 """Goes up whenever a cached rule would be read differently."""
 _KEPT = 8
 

@@ -226,21 +226,20 @@ def _unique(
     by_id: dict[str, Rule | Correlation] = {}
     slugs: set[str] = set()
     for rule in rules:
-        info = rule.info
-        if info.id in by_id:
+        info, slug, number = rule.info, rule.info.slug, 2
+        while slug in slugs:
+            slug, number = f"{info.slug}-{number}", number + 1
+        if info.id in by_id and info.id != info.slug:
             skipped[DUPLICATE] += 1
             text = f"rule id {info.id!r} is taken by {by_id[info.id].info.origin}; give it another"
             problems.append(Problem(info.origin, text, error=True))
             continue
-        slug, number = info.slug, 2
-        while slug in slugs:
-            slug, number = f"{info.slug}-{number}", number + 1
+        if info.id in by_id:
+            text = f"there is no id, and {info.slug!r} names {by_id[info.id].info.origin}; {slug!r} names this one"
+            problems.append(Problem(info.origin, f"{text}; give it an id", error=False))
+        named = msgspec.structs.replace(info, slug=slug, id=slug if info.id in by_id else info.id)
         slugs.add(slug)
-        by_id[info.id] = (
-            rule
-            if slug == info.slug
-            else msgspec.structs.replace(rule, info=msgspec.structs.replace(info, slug=slug))
-        )
+        by_id[named.id] = rule if slug == info.slug else msgspec.structs.replace(rule, info=named)
     return list(by_id.values())
 
 

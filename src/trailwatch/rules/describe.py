@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from trailwatch.rules.predicate import And, Const, Field, Not, Op, Or, Predicate
 
+_TIME_PARTS = (Op.MINUTE, Op.HOUR, Op.DAY, Op.WEEK, Op.MONTH, Op.YEAR)
 _WORDS: dict[Op, str] = {
     Op.EQ: "is",
     Op.CONTAINS: "contains",
@@ -26,14 +27,16 @@ _WORDS: dict[Op, str] = {
     Op.FIELDREF_CONTAINS: "contains the value of field",
     Op.FIELDREF_STARTSWITH: "starts with the value of field",
     Op.FIELDREF_ENDSWITH: "ends with the value of field",
-    **{op: f"has the {op.value}" for op in (Op.MINUTE, Op.HOUR, Op.DAY, Op.WEEK, Op.MONTH, Op.YEAR)},
+    **{op: f"has the {op.value}" for op in _TIME_PARTS},
 }
 
 
 def clause(field: Field) -> str:
     """One field test in words: `eventName is DeleteTrail or StopLogging`."""
     words = [field.path or "the record", _WORDS[field.op]]
-    if field.values:
+    if field.op in _TIME_PARTS:
+        words.append(" or ".join(_runs([int(value) for value in field.values])))
+    elif field.values:
         words.append(" or ".join(_value(value) for value in field.values))
     if field.cased and field.values:
         words.append("(case counts)")
@@ -58,6 +61,16 @@ def outline(predicate: Predicate, depth: int = 0) -> Iterator[str]:
         yield indent + ("all of:" if isinstance(predicate, And) else "any of:")
         for item in predicate.items:
             yield from outline(item, depth + 1)
+
+
+def _runs(numbers: list[int]) -> Iterator[str]:
+    """The numbers, with three or more in a row as `9 to 23`."""
+    rest = sorted(set(numbers))
+    while rest:
+        length = next((at for at, number in enumerate(rest) if number != rest[0] + at), len(rest))
+        taken = length if length > 2 else 1  # noqa: PLR2004 two numbers are shorter than their range
+        yield str(rest[0]) if taken == 1 else f"{rest[0]} to {rest[taken - 1]}"
+        rest = rest[taken:]
 
 
 def _value(value: str | float | bool) -> str:

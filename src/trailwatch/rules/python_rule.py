@@ -28,7 +28,9 @@ ALERTING (True), PROFILES, RESPOND, EXAMPLES (as in Sigma files: `[{"name", "mat
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
+import inspect
 import sys
 import traceback
 from collections.abc import Callable
@@ -37,9 +39,12 @@ from types import ModuleType
 from typing import Any
 
 from trailwatch.errors import RuleError
+from trailwatch.model.severity import Severity
 from trailwatch.rules.placed import Placed
 from trailwatch.rules.predicate import Const, Predicate
+from trailwatch.rules.python_places import Constants
 from trailwatch.rules.rule import Problem, Rule, Script
+from trailwatch.rules.selection import as_lists, condition_of
 
 CONSTANTS = {
     "ID": "id",
@@ -60,7 +65,15 @@ def is_rule_file(text: str) -> bool:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return True  # a broken file is reported as a rule that cannot be loaded, never skipped in silence
-    return any(isinstance(node, ast.FunctionDef) and node.name == "rule" for node in tree.body)
+    return any("rule" in _names_of(node) for node in tree.body)
+
+
+def _names_of(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return [node.name]
+    if isinstance(node, ast.Assign):
+        return [target.id for target in node.targets if isinstance(target, ast.Name)]
+    return []
 
 
 def load_script(path: Path, text: str, name: str) -> tuple[ModuleType, Script]:
@@ -80,7 +93,7 @@ def load_script(path: Path, text: str, name: str) -> tuple[ModuleType, Script]:
         exec(compile(text, str(path), "exec", dont_inherit=True), module.__dict__)  # noqa: S102 a rule file is code
     except SyntaxError as error:
         raise RuleError(f"{name}:{error.lineno}:{error.offset}", f"no Python: {error.msg}") from None
-    except Exception as error:  # noqa: BLE001 what a user's file raises is told with its line
+    except (Exception, SystemExit) as error:  # noqa: BLE001 what a user's file raises is told with its line
         line = traceback.extract_tb(sys.exc_info()[2])[-1].lineno
         what = f"raised {type(error).__name__} when it was loaded: {error}"
         raise RuleError(f"{name}:{line}:1", what, "correct the file") from None
@@ -89,10 +102,40 @@ def load_script(path: Path, text: str, name: str) -> tuple[ModuleType, Script]:
         defined = getattr(module, function, None)
         if defined is not None and not callable(defined):
             raise RuleError(f"{name}:1:1", f"expected a function {function}(event), got {type(defined).__name__}")
-        functions[function] = defined
+        functions[function] = None if defined is None else _contained(defined)
+        if defined is not None and (wrong := _unfit(defined)):
+            raise RuleError(f"{name}:{_line(defined)}:1", f"{function}(event) {wrong}")
     if functions["rule"] is None:
         raise RuleError(f"{name}:1:1", "there is no function rule(event)", "define it")
     return module, Script(**functions)
+
+
+def _contained(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The function, of which even `sys.exit` ends no more than this one call."""
+
+    @functools.wraps(function)
+    def contained(event: Any) -> Any:
+        try:
+            return function(event)
+        except SystemExit as error:
+            raise RuntimeError(f"it called exit({error.code!r})") from None
+
+    return contained
+
+
+def _unfit(function: Callable[..., Any]) -> str:
+    """Why the function cannot be asked about an event; empty when it can."""
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        return "is a generator, which counts as true for every event; return the answer"
+    if inspect.iscoroutinefunction(function):
+        return "is a coroutine, which counts as true for every event; write it without async"
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError as error:
+        return f"is called with the event alone: {error}"
+    except ValueError:
+        return ""  # written in C, without a signature
+    return ""
 
 
 def load_rule(path: Path, text: str, name: str) -> tuple[Rule, list[Problem]]:
@@ -105,59 +148,38 @@ def load_rule(path: Path, text: str, name: str) -> tuple[Rule, list[Problem]]:
 
     module, script = load_script(path, text, name)
     place = f"{name}:{_line(script.rule)}"
-    document = Placed(_as_sigma(module), f"{place}:1")
+    document = Constants(_as_sigma(module), text, name, {key: constant for constant, key in CONSTANTS.items()})
     if not isinstance(document.data.get("title"), str):
-        raise RuleError(f"{name}:1:1", f"expected TITLE to be a text, got {document.data.get('title')!r}")
+        raise RuleError(document.at("title"), f"expected TITLE to be a text, got {document.data.get('title')!r}")
+    level = str(document.data.get("level", "medium")).lower()
+    if level not in {severity.value for severity in Severity}:
+        known = ", ".join(severity.value for severity in Severity)
+        raise RuleError(document.at("level"), f"expected SEVERITY to be one of {known}, got {level!r:.80}")
     try:
         info = rule_info(document, path.stem, place)
         examples = rule_examples(document)
-    except (ExtraError, ValueError) as error:
-        raise RuleError(f"{name}:1:1", str(error), "correct the constant") from None
+    except ExtraError as error:
+        raise RuleError(error.place, str(error), "correct the constant") from None
     problems = []
     if not hasattr(module, "WHEN"):
-        text = "there is no WHEN, so rule(event) runs for every event; add a Sigma selection"
-        problems.append(Problem(f"{place}:1", text, error=False))
-    when = _when(getattr(module, "WHEN", None), name)
+        missing = "there is no WHEN, so rule(event) runs for every event; add a Sigma selection"
+        problems.append(Problem(f"{place}:1", missing, error=False))
+    when = _when(getattr(module, "WHEN", None), document)
     return Rule(info, when, script, examples, name=path.stem, alone=says_alerting(document)), problems
 
 
 def _as_sigma(module: ModuleType) -> dict[str, Any]:
     data = {key: getattr(module, constant) for constant, key in CONSTANTS.items() if hasattr(module, constant)}
     data.setdefault("description", (module.__doc__ or "").strip())
-    data["trailwatch"] = {name.lower(): _plain(getattr(module, name)) for name in EXTRAS if hasattr(module, name)}
+    data["trailwatch"] = {name.lower(): as_lists(getattr(module, name)) for name in EXTRAS if hasattr(module, name)}
     return data
 
 
-def _plain(value: Any) -> Any:
-    """Tuples as lists, because the readers of examples and lists know YAML's types."""
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return value
-
-
-def _when(selection: object, name: str) -> Predicate:
+def _when(selection: object, document: Placed) -> Predicate:
     """The condition of a WHEN; true for none."""
-    if selection is None:
-        return Const(value=True)
-    from sigma.exceptions import SigmaError
-    from sigma.rule import SigmaDetections
-
-    from trailwatch.rules.predicate import any_of
-    from trailwatch.rules.sigma_check import check_selection
-    from trailwatch.rules.sigma_detection import PlaceholderMissingError, UnsupportedError, to_predicate
-
-    wrong = list(check_selection(Placed({"WHEN": selection}, f"{name}:1:1"), ("WHEN",), _plain(selection)))
-    if wrong:
-        raise RuleError(wrong[0].origin, f"WHEN: {wrong[0].text}")
-    try:
-        detections = SigmaDetections.from_dict({"when": _plain(selection), "condition": "when"})
-        return any_of(*(to_predicate(condition.parsed, {}) for condition in detections.parsed_condition))
-    except (SigmaError, UnsupportedError, PlaceholderMissingError, TypeError, AttributeError) as error:
-        raise RuleError(f"{name}:1:1", f"WHEN is no Sigma selection: {error}", "correct it") from None
+    return Const(value=True) if selection is None else condition_of(document, selection, "WHEN")
 
 
 def _line(function: Callable[..., Any]) -> int:
-    code = getattr(function, "__code__", None)
+    code = getattr(inspect.unwrap(function), "__code__", None)
     return int(code.co_firstlineno) if code else 1

@@ -26,16 +26,19 @@ def condition_of(document: Placed, selection: object, *steps: str | int) -> Pred
     from trailwatch.rules.predicate import any_of
     from trailwatch.rules.sigma_check import check_selection
     from trailwatch.rules.sigma_detection import PlaceholderMissingError, UnsupportedError, to_predicate
+    from trailwatch.rules.sigma_place import narrowed
 
     plain = as_lists(selection)
-    wrong = next(check_selection(document, steps, plain), None)
+    wrong = next((one for one in check_selection(document, steps, plain) if one.error), None)
     if wrong is not None:
         raise RuleError(wrong.origin, f"{steps[0]}: {wrong.text}")
     try:
         detections = SigmaDetections.from_dict({"when": plain, "condition": "when"})
         return any_of(*(to_predicate(condition.parsed, {}) for condition in detections.parsed_condition))
     except (SigmaError, UnsupportedError, PlaceholderMissingError, TypeError, AttributeError) as error:
-        raise RuleError(document.at(*steps), f"{steps[0]} is no Sigma selection: {error}", "correct it") from None
+        found = narrowed(steps, plain)
+        place, text = (steps, str(error)) if found is None else found
+        raise RuleError(document.at(*place), f"{steps[0]} is no Sigma selection: {text}") from None
 
 
 def as_lists(value: Any) -> Any:

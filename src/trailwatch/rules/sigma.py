@@ -7,6 +7,7 @@ that stands in a folder stops the rest of it from loading.
 from __future__ import annotations
 
 import copy
+import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import msgspec
 from sigma.collection import SigmaCollection, deep_dict_update
 from sigma.correlations import SigmaCorrelationRule
-from sigma.exceptions import SigmaConditionError, SigmaError
+from sigma.exceptions import SigmaError
 from sigma.filters import SigmaFilter
 from sigma.processing.pipeline import ProcessingPipeline
 from sigma.rule import SigmaRule
@@ -24,11 +25,12 @@ from trailwatch.errors import RuleError
 from trailwatch.model.rule import RuleInfo
 from trailwatch.rules.predicate import any_of
 from trailwatch.rules.rule import Correlation, Problem, Rule
-from trailwatch.rules.sigma_check import check
+from trailwatch.rules.sigma_check import check, timeframe_of
 from trailwatch.rules.sigma_correlation import UnknownRuleError, to_correlation
 from trailwatch.rules.sigma_detection import PlaceholderMissingError, Placeholders, UnsupportedError, to_predicate
 from trailwatch.rules.sigma_extras import ExtraError, rule_examples, rule_info, rule_stories, says_alerting
 from trailwatch.rules.sigma_memory import first_seen, travel
+from trailwatch.rules.sigma_place import refused
 from trailwatch.rules.sigma_yaml import Document, read_documents
 
 PRODUCT, SERVICE = "aws", "cloudtrail"
@@ -62,7 +64,7 @@ class SigmaReader:
         self._placeholders = placeholders or {}
         self._pipelines = [_pipeline(path) for path in pipelines]
         self._parsed: list[_Parsed] = []
-        self._filters: list[SigmaFilter] = []
+        self._filters: list[tuple[Document, SigmaFilter]] = []
 
     def read(self, text: str, path: str, stem: str) -> None:
         """Takes in one file; `path` is its name in messages, `stem` the slug of its first rule."""
@@ -73,10 +75,11 @@ class SigmaReader:
                 Problem(f"{path}:{error}".split(": ", 1)[0], str(error).split(": ", 1)[1], error=True)
             )
             return
-        if not documents:
+        joined = _with_actions(documents)
+        if not joined:
             self.skipped[NOT_SIGMA] += 1
-        slugs = (stem if at == 0 else f"{stem}-{at + 1}" for at in range(len(documents)))
-        for document, slug in zip(_with_actions(documents), slugs, strict=False):
+        slugs = (stem if at == 0 else f"{stem}-{at + 1}" for at in range(len(joined)))
+        for document, slug in zip(joined, slugs, strict=True):
             self._document(document, slug)
 
     def _document(self, document: Document, slug: str) -> None:
@@ -89,15 +92,17 @@ class SigmaReader:
         if any(problem.error for problem in found):
             return
         data = copy.deepcopy(document.data)
+        if timeframe_of(data) is not None:
+            del data["detection"]["timeframe"]
         try:
             parsed: Any = SigmaCollection.from_dicts([data], resolve_references=False, collect_filters=True)
         except SigmaError as error:
-            self._broken(_place(document, error), str(error))
+            self._broken(*refused(document, error))
             return
         except Exception as error:  # noqa: BLE001 pySigma raises whatever a malformed value makes it trip over
             self._broken(document.at(), f"pySigma cannot read it: {type(error).__name__}: {error}")
             return
-        self._filters.extend(parsed.filters)
+        self._filters.extend((document, one) for one in parsed.filters)
         self._parsed.extend(_Parsed(document, rule, slug) for rule in parsed.rules)
 
     def finish(self, others: Iterable[Rule] = ()) -> None:
@@ -123,7 +128,7 @@ class SigmaReader:
                 text = f"no values for the placeholder %{error}%; give them in the configuration"
                 self.problems.append(Problem(document.at("detection"), text, error=False))
             except (UnsupportedError, SigmaError) as error:
-                self._broken(_place(document, error), str(error))
+                self._broken(*refused(document, error))
             except Exception as error:  # noqa: BLE001 pySigma raises whatever a malformed value makes it trip over
                 self._broken(document.at(), f"it cannot be converted: {type(error).__name__}: {error}")
             else:
@@ -132,12 +137,22 @@ class SigmaReader:
                 if parsed.rule.name:
                     ids[parsed.rule.name] = info.id
         self._correlate(correlated, ids)
+        self._check_filters()
+
+    def _check_filters(self) -> None:
+        known = {name for parsed in self._parsed for name in (str(parsed.rule.id), parsed.rule.name) if name}
+        for document, one in self._filters:
+            for reference in one.filter.rules if isinstance(one.filter.rules, list) else ():
+                if reference.reference not in known:
+                    text = f"the filter names the rule {reference.reference!r}, which is none of the Sigma rules here"
+                    place = document.at("filter", "rules")
+                    self.problems.append(Problem(place, f"{text}; give a rule's id or name", error=False))
 
     def _convert(self, parsed: _Parsed, info: RuleInfo) -> Rule:
         rule: SigmaRule = parsed.rule
         for pipeline in self._pipelines:
             pipeline.apply(rule)
-        for one in self._filters:
+        for _, one in self._filters:
             rule = one.apply_on_rule(rule)
         conditions = [to_predicate(c.parsed, self._placeholders) for c in rule.detection.parsed_condition]
         return Rule(
@@ -172,17 +187,6 @@ def _line(document: Document) -> str:
     return document.at().rpartition(":")[0]
 
 
-def _place(document: Document, error: Exception) -> str:
-    """Where the error most likely is: pySigma says what is wrong, and not where."""
-    if isinstance(error, SigmaConditionError):
-        return document.at("detection", "condition")
-    words = type(error).__name__.removeprefix("Sigma").lower()
-    for key in document.data:
-        if isinstance(key, str) and words.startswith(key.rstrip("s")):
-            return document.at(key)
-    return document.at("detection")
-
-
 def _skip_reason(data: object) -> str:
     if not isinstance(data, dict) or not {"detection", "correlation", "filter"} & set(data):
         return NOT_SIGMA
@@ -194,6 +198,8 @@ def _skip_reason(data: object) -> str:
     if not isinstance(source, dict):
         return NOT_SIGMA
     product, service = str(source.get("product", "")).lower(), str(source.get("service", "")).lower()
+    if "filter" in data and "category" not in source:
+        return "" if product in {"", PRODUCT} and service in {"", SERVICE} else OTHER_SOURCE
     return "" if (product, service) == (PRODUCT, SERVICE) else OTHER_SOURCE
 
 
@@ -218,10 +224,17 @@ def _with_actions(documents: list[Document]) -> list[Document]:
             out.append(Document(before, document.node, document.path))
         elif action is None:
             before = data if "correlation" in data else deep_dict_update(copy.deepcopy(data), copy.deepcopy(shared))
+            if "id" in shared and "correlation" not in data:
+                before["id"] = data.get("id") or _another_id(shared["id"], len(out))
             out.append(Document(before, document.node, document.path))
         else:
             out.append(document)
     return out
+
+
+def _another_id(shared: object, number: int) -> object:
+    """The id of the shared document for the first rule under it, and for each later one an id made from that."""
+    return shared if number == 0 else str(uuid.uuid5(uuid.NAMESPACE_OID, f"{shared} {number}"))
 
 
 def _pipeline(path: Path) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -104,6 +106,23 @@ def _merged(items: list[Predicate]) -> Iterator[Predicate]:
 
 
 _COMPARISONS = {"LT": Op.LT, "LTE": Op.LTE, "GT": Op.GT, "GTE": Op.GTE}
+_HOLDS: dict[Op, Callable[[float, float], bool]] = {
+    Op.LT: operator.lt,
+    Op.LTE: operator.le,
+    Op.GT: operator.gt,
+    Op.GTE: operator.ge,
+}
+_PART_RANGES = {
+    Op.MINUTE: range(60),
+    Op.HOUR: range(24),
+    Op.DAY: range(1, 32),
+    Op.WEEK: range(1, 54),
+    Op.MONTH: range(1, 13),
+    Op.YEAR: range(1970, 2200),
+}
+"""What a part of a time can be, so that `eventTime|hour|gte: 22` is one of some numbers.
+
+No log is of another year."""
 _REFERENCES = {
     (False, False): Op.FIELDREF,
     (True, False): Op.FIELDREF_STARTSWITH,
@@ -116,7 +135,8 @@ def _spread(value: Any, placeholders: Placeholders) -> list[Any] | None:
     """The alternatives that a value stands for; None for one that stands for itself."""
     if isinstance(value, SigmaExpansion):
         return list(value.values)
-    if isinstance(value, SigmaString | SigmaRegularExpression) and value.contains_placeholder():
+    text = value.regexp if isinstance(value, SigmaRegularExpression) else value
+    if isinstance(text, SigmaString) and text.contains_placeholder():
         return _filled(value, placeholders)
     return None
 
@@ -135,6 +155,10 @@ def _comparison(path: str, value: SigmaCompareExpression) -> Predicate:
     op = _COMPARISONS.get(value.op.name)
     if op is None:
         raise UnsupportedError(f'comparison {value.op.name.lower()} at field "{path}"; use neq')
+    if isinstance(value.number, SigmaTimestampPart):
+        part = Op(value.number.timestamp_part.name.lower())
+        wanted = tuple(number for number in _PART_RANGES[part] if _HOLDS[op](number, value.number.number))
+        return Field(path, part, wanted) if wanted else Const(value=False)
     return Field(path, op, (value.number.number,))
 
 
@@ -204,13 +228,13 @@ _FIELDS: tuple[tuple[type, Callable[[str, Any], Predicate]], ...] = (
 
 
 def _keyword(value: Any, placeholders: Placeholders) -> Predicate:
-    """A value without a field is looked for anywhere in the record's text."""
+    """A value without a field is looked for anywhere in the record's text, as it is and as JSON escapes it."""
     spread = _spread(value, placeholders)
     if spread is not None:
         return any_of(*_merged([_keyword(one, placeholders) for one in spread]))
     if isinstance(value, SigmaRegularExpression):
         return Field("", Op.RE, (_regex(value),))
-    if isinstance(value, SigmaNumber | SigmaBool):
+    if isinstance(value, SigmaNumber | SigmaBool) and not isinstance(value, SigmaTimestampPart):
         return Field("", Op.CONTAINS, (str(value).lower(),))
     if not isinstance(value, SigmaString):
         raise UnsupportedError(f"keyword of type {type(value).__name__}; give it a field")
@@ -221,5 +245,12 @@ def _keyword(value: Any, placeholders: Placeholders) -> Predicate:
     while parts and parts[-1] is SpecialChars.WILDCARD_MULTI:
         parts.pop()
     if all(isinstance(part, str) for part in parts):
-        return Field("", Op.CONTAINS, ("".join(parts),), cased)
-    return Field("", Op.LIKE, ("*" + _like(parts) + "*",), cased)
+        text = "".join(parts)
+        return Field("", Op.CONTAINS, tuple(dict.fromkeys((text, _in_json(text)))), cased)
+    escaped = [_in_json(part) if isinstance(part, str) else part for part in parts]
+    return Field("", Op.LIKE, tuple(dict.fromkeys(f"*{_like(one)}*" for one in (parts, escaped))), cased)
+
+
+def _in_json(text: str) -> str:
+    """How the text stands inside a JSON text, without the quotes around it."""
+    return json.dumps(text, ensure_ascii=False)[1:-1]

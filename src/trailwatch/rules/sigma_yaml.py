@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,9 @@ from trailwatch.rules.placed import Placed
 
 _DEEPEST = 60
 _SUSPICIOUS = 300
-_INT_TAG = "tag:yaml.org,2002:int"
+_NUMBER_TAGS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
+_BOOL_TAG = "tag:yaml.org,2002:bool"
+_ODD_NUMBER = re.compile(r"^[-+]?0[0-9_]|^[-+]?0[xb]|_|:")
 _MERGE = "<<"
 
 
@@ -68,16 +71,28 @@ class Document(Placed):
                         yield self._mark(key), key.value
                     keys.add(key.value)
 
-    def octal_numbers(self) -> Iterator[tuple[str, str]]:
-        """(place, text) of unquoted numbers with a leading zero, which YAML reads as octal."""
-        for node in self._nodes():
-            if isinstance(node, yaml.ScalarNode) and node.tag == _INT_TAG and len(node.value) > 1:
-                digits = node.value.lstrip("+-")
-                if digits.startswith("0") and digits.isdigit():
-                    yield self._mark(node), node.value
+    def misread(self) -> Iterator[tuple[str, str, str]]:
+        """(place, text, what YAML makes of it) of unquoted scalars that few people would read as YAML does.
 
-    def _nodes(self) -> Iterator[yaml.Node]:
-        waiting, known = [self.node], set()
+        Numbers with a leading zero, with a prefix, with underscores or colons, anywhere; yes, no, on and off below
+        `detection` and `filter`, where they may stand for a text.
+        """
+        for node in self._nodes():
+            if isinstance(node, yaml.ScalarNode) and node.tag in _NUMBER_TAGS and _ODD_NUMBER.search(node.value):
+                yield self._mark(node), node.value, f"the number {_construct(node)}"
+        for part in ("detection", "filter"):
+            section = next((value for key, value in self._pairs() if key.value == part), None)
+            for inner in self._nodes(section) if section is not None else ():
+                if isinstance(inner, yaml.ScalarNode) and inner.tag == _BOOL_TAG:
+                    read = str(_construct(inner)).lower()
+                    if inner.value.lower() != read:
+                        yield self._mark(inner), inner.value, read
+
+    def _pairs(self) -> list[tuple[yaml.Node, yaml.Node]]:
+        return self.node.value if isinstance(self.node, yaml.MappingNode) else []
+
+    def _nodes(self, root: yaml.Node | None = None) -> Iterator[yaml.Node]:
+        waiting, known = [self.node if root is None else root], set()
         while waiting:
             node = waiting.pop()
             if id(node) in known:
@@ -88,6 +103,10 @@ class Document(Placed):
                 waiting.extend(part for pair in reversed(node.value) for part in reversed(pair))
             elif isinstance(node, yaml.SequenceNode):
                 waiting.extend(reversed(node.value))
+
+
+def _construct(node: yaml.ScalarNode) -> Any:
+    return yaml.SafeLoader("").construct_object(node)
 
 
 def read_documents(text: str, path: str) -> list[Document]:

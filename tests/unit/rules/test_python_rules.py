@@ -110,6 +110,19 @@ def test_a_rule_that_raises_is_counted_and_the_others_go_on(tmp_path):
     assert found.tally.reconciles()
 
 
+def test_a_rule_that_leaves_the_process_is_stopped_and_the_others_go_on(tmp_path):
+    (tmp_path / "good.py").write_text(CREATES + YES)
+    leaves = "import sys\n" + CREATES + "def rule(event):\n    sys.exit(3)\n"
+    found = Engine(load(tmp_path, leaves)).evaluate(delivery(users("a")))
+    assert [match.rule.slug for match in found.matches] == ["good"]
+    assert "exit(3)" in found.failures[0].error
+
+
+def test_a_rule_may_be_any_function_of_one_event(tmp_path):
+    found = Engine(load(tmp_path, CREATES + "rule = lambda event: True\n")).evaluate(delivery(users("a")))
+    assert len(found.matches) == 1
+
+
 @pytest.mark.parametrize("function", ["title", "severity", "dedup", "context"])
 def test_a_decoration_that_raises_keeps_the_match(tmp_path, function):
     text = CREATES + YES + f"def {function}(event):\n    return 1 / 0\n"
@@ -133,11 +146,17 @@ BROKEN = {
     "no title": (YES, ":1:1", "TITLE"),
     "a function that is none": ('TITLE = "T"\ntitle = "x"\n' + YES, ":1:1", "title(event)"),
     "a modifier in WHEN": (
-        'TITLE = "T"\nWHEN = {"a|contians": 1}\n' + YES, ":1:1", 'did you mean "contains"?',
+        'TITLE = "T"\nWHEN = {"a|contians": 1}\n' + YES, ":2:9", 'did you mean "contains"?',
     ),
-    "a regex in WHEN": ('TITLE = "T"\nWHEN = {"a|re": "(?=x)"}\n' + YES, ":1:1", "RE2 refuses"),
-    "a WHEN that is none": ('TITLE = "T"\nWHEN = {1, 2}\n' + YES, ":1:1", "WHEN"),
-    "a severity that is none": ('TITLE = "T"\nSEVERITY = "urgent"\n' + YES, ":1:1", "urgent"),
+    "a regex in WHEN": ('TITLE = "T"\nWHEN = {"a|re": "(?=x)"}\n' + YES, ":2:9", "RE2 refuses"),
+    "a WHEN that is none": ('TITLE = "T"\nWHEN = {1, 2}\n' + YES, ":2:1", "WHEN"),
+    "a severity that is none": ('TITLE = "T"\nSEVERITY = "urgent"\n' + YES, ":2:1", "urgent"),
+    "a value in WHEN": ('TITLE = "T"\nWHEN = {"a|contains": ["b", 5]}\n' + YES, ":2:29", "does not take 5"),
+    "a wrong DEDUP": ('TITLE = "T"\nDEDUP = {"by": ["a"], "span": 1}\n' + YES, ":2:23", 'unknown key "span"'),
+    "one that leaves": ('TITLE = "T"\nimport sys\nsys.exit(3)\n' + YES, ":3:1", "SystemExit"),
+    "a generator": ('TITLE = "T"\ndef rule(event):\n    yield False\n', ":2:1", "is a generator"),
+    "a coroutine": ('TITLE = "T"\nasync def rule(event):\n    return False\n', ":2:1", "is a coroutine"),
+    "no argument": ('TITLE = "T"\ndef rule():\n    return False\n', ":2:1", "the event alone"),
 }  # fmt: skip
 
 

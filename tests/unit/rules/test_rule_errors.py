@@ -62,7 +62,19 @@ BROKEN = {
     "no YAML": ("title: [", "2:1", "no YAML"),
     "a tab": ("title: x\n\tlevel: high\n", "2:1", "no YAML"),
     "no title": (RULE.replace("title: T\n", "") % "a: b", "", "title"),
-    "an empty selection": (RULE % "{}", "3:1", ""),
+    "an empty selection": (RULE % "{}", "4:3", "empty"),
+    "a number for a text": (RULE % "userAgent|contains: 5", "5:5", 'modifier "contains" does not take 5; put it in'),
+    "null in a list": (RULE % "userAgent|startswith:\n      - a\n      - null", "7:9", "does not take null"),
+    "a text for a number": (RULE % "a|gte: '5'", "5:5", 'modifier "gte" does not take \'5\'; write the number'),
+    "a text for a boolean": (RULE % "a|exists: 'yes'", "5:5", "write true or false, without quotes"),
+    "re after contains": (RULE % "a|contains|re: x", "5:5", 'field "a": '),
+    "a list in a list": (RULE % "a: [b, [c]]", "5:12", 'field "a": '),
+    "a network as a keyword": (RULE % "'|cidr': 10.0.0.0/8", "5:5", "give it a field"),
+    "a time as a keyword": (RULE % "'|hour': 9", "5:5", "give it a field"),
+    "null as a keyword": (RULE.replace("selection:\n    %s", "selection: [x, null]"), "4:18", "give it a field"),
+    "a look-ahead around a placeholder": (RULE % "a|re|expand: '(?=%p%)'", "5:5", "RE2 refuses"),
+    "a tag that is none": (RULE % "a: b" + "tags: [x]\n", "7:1", "tag"),
+    "an id that is a number": ("id: 5\n" + RULE % "a: b", "1:1", "expected id to be a text, got 5"),
 }  # fmt: skip
 
 
@@ -135,7 +147,35 @@ def test_an_account_id_that_yaml_reads_as_octal_is_a_warning(tmp_path):
     (tmp_path / "r.yml").write_text(GOOD.replace("eventName: DeleteTrail", "recipientAccountId: 011122223333"))
     (problem,) = load_rules([tmp_path], shipped=False).problems
     assert (problem.error, problem.origin) == (False, f"{tmp_path}/r.yml:6:25")
-    assert "octal" in problem.text
+    assert problem.text == "YAML reads 011122223333 as the number 1229530843; write that, or put it in quotes"
+
+
+MISREAD = {
+    "a country": ("derived.country: NO", "YAML reads NO as false"),
+    "a switch": ("a: [x, 'no', on]", "YAML reads on as true"),
+    "a time of day": ("a: 22:22", "YAML reads 22:22 as the number 1342"),
+    "hexadecimal": ("a: 0x10", "YAML reads 0x10 as the number 16"),
+    "an underscore": ("a: 1_000", "YAML reads 1_000 as the number 1000"),
+    "an empty list": ("a: []", "an empty list is read as null"),
+    "case before another text is made": ("a|cased|windash: -x", "cased has no effect before windash"),
+}
+
+
+@pytest.mark.parametrize("name", MISREAD)
+def test_what_is_read_in_another_way_than_it_looks_is_a_warning(tmp_path, name):
+    item, words = MISREAD[name]
+    (tmp_path / "r.yml").write_text(RULE % item)
+    ruleset = load_rules([tmp_path], shipped=False)
+    (problem,) = ruleset.problems
+    assert (problem.error, len(ruleset.rules)) == (False, 1)
+    assert words in problem.text
+    assert problem.origin.startswith(f"{tmp_path}/r.yml:5:")
+
+
+@pytest.mark.parametrize("item", ["a: [1, -7, 0, 0.5, 1.50, true, False, '012', 'no', 2012-10-17]", "no: 'x'"])
+def test_what_is_read_as_it_looks_is_no_warning(tmp_path, item):
+    (tmp_path / "r.yml").write_text(RULE % item.replace("no:", "'no':"))
+    assert load_rules([tmp_path], shipped=False).problems == ()
 
 
 def test_one_id_belongs_to_one_rule_and_one_slug_too(tmp_path):
@@ -148,6 +188,21 @@ def test_one_id_belongs_to_one_rule_and_one_slug_too(tmp_path):
     assert [rule.info.slug for rule in ruleset.rules] == ["same", "same-2"]
     assert [problem.origin for problem in ruleset.problems] == [f"{tmp_path}/b/same.yml:1"]
     assert ruleset.skipped == {"same rule id twice": 1}
+
+
+def test_rules_without_an_id_are_all_loaded_whatever_their_files_are_called(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "same.yml").write_text(RULE % "a: b")
+    ruleset = load_rules([tmp_path], shipped=False)
+    assert [(rule.info.id, rule.info.slug) for rule in ruleset.rules] == [("same", "same"), ("same-2", "same-2")]
+    (problem,) = ruleset.problems
+    assert (problem.error, problem.origin) == (False, f"{tmp_path}/b/same.yml:1")
+
+
+def test_a_file_of_shared_parts_alone_is_counted(tmp_path):
+    (tmp_path / "r.yml").write_text("action: global\n" + RULE % "a: b")
+    assert load_rules([tmp_path], shipped=False).skipped == {"YAML that is no Sigma rule": 1}
 
 
 def test_rules_are_chosen_by_profile_name_and_switch(tmp_path):

@@ -64,6 +64,13 @@ TEXT_CASES = {
     "re with several alternatives": ("userAgent|re: ['^Boto', 'my']", [1, 2]),
     "exists": ("userAgent|exists: true", [0, 1, 2, 3, 4, 5, 6, 7, 8]),
     "exists false": ("userAgent|exists: false", []),
+    "an escaped backslash before a star": (r"userAgent: 'a\\*'", [7]),
+    "an escaped backslash before an escaped star": (r"userAgent: 'a\\\*'", []),
+    "a regex keeps its escapes": (r"userAgent|re: '^a\*b$'", [5]),
+    "a regex keeps an escaped backslash": (r"userAgent|re: '^a\\.?b$'", [7]),
+    "a regex that is written as a number": ("userAgent|re: 2", [0]),
+    "an expression with a wildcard alternative": ("userAgent|re|contains: '^Boto|my'", [1, 2]),
+    "neq of contains and all": ("userAgent|contains|all|neq: [aws, cli]", [1, 4, 5, 6, 7, 8]),
 }
 
 
@@ -100,6 +107,10 @@ VALUE_CASES = {
     "a boolean equals its text": ("requestParameters.n: true", [5, 6]),
     "null is null and absent": ("requestParameters.n: null", [7, 8, 9]),
     "a list of values with null": ("requestParameters.n: [null, 7]", [3, 7, 8, 9]),
+    "no number is near a boolean": ("requestParameters.n: 1", [10]),
+    "neq of lt": ("requestParameters.n|lt|neq: 6", [3, 4, 5, 6, 7, 8, 9]),
+    "all over a list in the record": ("requestParameters.n|all: [1, 5]", [10]),
+    "exists is not null": ("requestParameters.n|exists: true", [0, 1, 2, 3, 4, 5, 6, 10]),
     "neq holds where the field is absent": ("requestParameters.n|neq: 5", [3, 4, 5, 6, 7, 8, 9]),
 }  # fmt: skip
 
@@ -141,6 +152,28 @@ def test_parts_of_a_time_are_utc(tmp_path, part, value):
     times = ["2026-03-02T09:14:07Z", "2026-03-02T10:14:07+01:00", "2025-12-31T23:59:59Z", "no time"]
     text = f"  s:\n    requestParameters.at|{part}: {value}\n  condition: s\n"
     assert matched(tmp_path, text, *parameters(*({"at": time} for time in times))) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        ("hour|gte: 9", [0, 2]),
+        ("hour|gt: 9", [2]),
+        ("hour|lt: 9", [1]),
+        ("hour|lte: 9", [0, 1]),
+        ("hour|gte: 24", []),
+        ("month|gt: 2", [0, 2]),
+        ("year|lt: 2026", [1]),
+    ],
+)
+def test_parts_of_a_time_can_be_compared(tmp_path, item, expected):
+    times = parameters(
+        *({"at": time} for time in ("2026-03-02T09:14:07Z", "2025-01-31T08:59:59Z", "2026-12-02T22:00Z"))
+    )
+    assert (
+        matched(tmp_path, f"  s:\n    requestParameters.at|{item}\n  condition: s\n", *times, *parameters({"at": 10}))
+        == expected
+    )
 
 
 def test_encodings_of_user_data(tmp_path):
@@ -217,6 +250,31 @@ def test_keywords_look_at_the_whole_record(tmp_path):
     assert matched(tmp_path, "  keywords:\n    '|re': 'Find.Me'\n  condition: keywords\n", *records) == [0]
 
 
+@pytest.mark.parametrize(
+    ("keyword", "expected"),
+    [
+        ("'say \"hi\"'", [0]),
+        (r"'c:\Windows\x'", [1]),
+        (r"'c:\\*\x'", [1]),
+        ('"new\\nline"', [2]),
+        ("""'"ua":"say'""", [0]),
+        ("'grüß'", [3]),
+    ],
+)
+def test_keywords_find_what_json_writes_with_escapes(tmp_path, keyword, expected):
+    records = parameters({"ua": 'say "hi"'}, {"ua": "C:\\Windows\\x"}, {"ua": "new\nline"}, {"ua": "Grüße"})
+    assert matched(tmp_path, f"  k: [{keyword}]\n  condition: k\n", *records) == expected
+
+
+def test_selections_that_begin_with_an_underscore_and_timeframes_are_not_them(tmp_path):
+    text = "  s: {requestParameters.x: 1}\n  _t: {requestParameters.y: 1}\n  timeframe: 5m\n  condition: %s of them\n"
+    for quantity in ("1", "all"):
+        ruleset = load(tmp_path, HEAD + "detection:\n" + text % quantity)
+        assert [rule.condition for rule in ruleset.rules] == [Field("requestParameters.x", Op.EQ, (1,))]
+        (problem,) = ruleset.problems
+        assert (problem.error, problem.origin) == (False, f"{tmp_path}/rule.yml:9:3")
+
+
 def test_a_list_of_mappings_is_alternatives(tmp_path):
     text = (
         "  s:\n    - {requestParameters.x: 1, requestParameters.y: 1}\n    - requestParameters.z: 1\n  condition: s\n"
@@ -238,6 +296,26 @@ def test_a_filter_narrows_the_rules_it_names(tmp_path):
     ci = event("CreateUser", change={"userIdentity.userName": "ci"})
     text = "  s: {eventName: CreateUser}\n  condition: s\n"
     assert matched(tmp_path, text, event("CreateUser"), ci) == [0]
+
+
+def test_a_filter_for_all_of_aws_holds_for_every_cloudtrail_rule(tmp_path):
+    (tmp_path / "filter.yml").write_text(
+        "title: Not the pipeline\nlogsource: {product: aws}\n"
+        "filter:\n  rules: any\n  pipeline: {userIdentity.userName: ci}\n  condition: not pipeline\n"
+    )
+    ci = event("CreateUser", change={"userIdentity.userName": "ci"})
+    text = "  s: {eventName: CreateUser}\n  condition: s\n"
+    assert matched(tmp_path, text, event("CreateUser"), ci) == [0]
+
+
+def test_a_filter_that_names_no_rule_is_told(tmp_path):
+    (tmp_path / "filter.yml").write_text(
+        "title: F\nlogsource: {product: aws, service: cloudtrail}\n"
+        "filter:\n  rules: [nonesuch]\n  pipeline: {userIdentity.userName: ci}\n  condition: not pipeline\n"
+    )
+    (problem,) = load(tmp_path, HEAD + "detection:\n  s: {eventName: CreateUser}\n  condition: s\n").problems
+    assert (problem.error, problem.origin) == (False, f"{tmp_path}/filter.yml:4:3")
+    assert "'nonesuch'" in problem.text
 
 
 def test_a_processing_pipeline_renames_fields(tmp_path):
@@ -296,6 +374,21 @@ def test_action_global_is_shared_by_the_documents_after_it(tmp_path):
     ruleset = load(tmp_path, text)
     assert [rule.info.slug for rule in ruleset.rules] == ["rule", "rule-2"]
     assert {rule.info.title for rule in ruleset.rules} == {"Shared"}
+
+
+def test_rules_under_one_global_document_have_ids_of_their_own(tmp_path):
+    text = (
+        "action: global\ntitle: Shared\nid: 0f7b3b0e-0d2e-4b7a-9a57-6f2a0c0a0009\n"
+        "logsource: {product: aws, service: cloudtrail}\n---\n"
+        "detection:\n  s: {eventName: CreateUser}\n  condition: s\n---\n"
+        "detection:\n  s: {eventName: DeleteUser}\n  condition: s\n---\n"
+        "id: 0f7b3b0e-0d2e-4b7a-9a57-6f2a0c0a0010\ndetection:\n  s: {eventName: GetUser}\n  condition: s\n"
+    )
+    first, again = load(tmp_path, text), load(tmp_path, text)
+    assert not first.problems
+    assert [rule.info.id[-4:] for rule in first.rules][::2] == ["0009", "0010"]
+    assert len({rule.info.id for rule in first.rules}) == 3
+    assert first.rules == again.rules
 
 
 def test_a_date_in_a_value_stays_the_text_that_was_written(tmp_path):
