@@ -13,7 +13,7 @@ from fractions import Fraction
 
 import re2
 
-from trailwatch.detect.derived import COMPUTED
+from trailwatch.detect.derived import COMPUTED, LOOKED_UP
 from trailwatch.rules.predicate import And, Const, Field, Not, Op, Or
 
 MISSING = object()
@@ -65,6 +65,14 @@ def others(field, record):
             yield from loose_values(record, path)
 
 
+class Located(dict):
+    """A record with what is known of addresses."""
+
+    def __init__(self, record, book):
+        super().__init__(record)
+        self.book = book
+
+
 def steps(path):
     found = re.findall(r"\['((?:[^'\\]|\\.)*)'\]|\[(\d+)\]|([^.\[\]]+)", path)
     return [re.sub(r"\\(.)", r"\1", quoted) if not plain and not index else int(index) if index else plain
@@ -73,7 +81,8 @@ def steps(path):
 
 def loose_values(record, path):
     if path.startswith("derived."):
-        value = COMPUTED[path](record)
+        book = record.book if isinstance(record, Located) else None
+        value = LOOKED_UP[path](record, book) if path in LOOKED_UP else COMPUTED[path](record)
         return [] if value is None else list(value) if isinstance(value, list) else [value]
 
     def walk(value, way):

@@ -41,7 +41,9 @@ each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.info.sl
 
 def found_by_engine(rule: Rule, record: Mapping[str, Any]) -> bool:
     alone = RuleSet(rules=(msgspec.structs.replace(rule, first_seen=None, travel=None),))
-    found = Engine(alone, tables=ADDRESSES).evaluate(Delivery("example", [msgspec.Raw(json.dumps(record).encode())], range(1)))
+    found = Engine(alone, tables=ADDRESSES).evaluate(
+        Delivery("example", [msgspec.Raw(json.dumps(record).encode())], range(1))
+    )
     assert not found.failures
     assert not found.rejects
     return bool(found.matches)

@@ -34,6 +34,7 @@ COMMANDS: dict[str, Entry] = {
     "rejects": Entry("trailwatch.cli.rejects", "What could not be read, and why."),
     "rules": Entry("trailwatch.cli.rules", "List, show, test and check rules."),
     "config": Entry("trailwatch.cli.config", "Write, check and show the configuration."),
+    "baseline": Entry("trailwatch.cli.baseline", "Learn what is usual, so that rules can tell what is not."),
     "lab": Entry("trailwatch.cli.lab", "A simulated AWS account to try everything on."),
 }
 ALIASES = {"-c": "check"}

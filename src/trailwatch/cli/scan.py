@@ -19,6 +19,7 @@ from trailwatch.model.severity import Severity
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from trailwatch.cli.scan_memory import ScanMemory
     from trailwatch.cli.scan_pool import Job, Progress
     from trailwatch.cli.scan_suppressions import ScanSuppressions
     from trailwatch.config.schema import Config
@@ -87,6 +88,14 @@ class _Result(NamedTuple):
     help="A file or folder of suppressions instead of the configured ones; may be repeated.",
 )
 @click.option("--no-suppressions", "unsuppressed", is_flag=True, help="Hide nothing.")
+@click.option(
+    "--baseline",
+    "learned",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What rules with a memory know before the first event; from `baseline export`.",
+)
+@click.option("--learn-until", metavar="TIME", help="Rules with a memory learn in silence until then, then speak.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; default: one for each core.")
 @click.option("--fail-on", type=_LEVELS, help="Exit with 10 when there is an alert of this severity or above.")
 @click.option("--stats-json", "stats", metavar="FILE", help="Write the counters there.")
@@ -103,6 +112,8 @@ def command(
     profile: str | None,
     places: Sequence[Path],
     unsuppressed: bool,
+    learned: Path | None,
+    learn_until: str | None,
     workers: int | None,
     least: str,
     fail_on: str | None,
@@ -126,12 +137,16 @@ def command(
     rules = partial(_load, config, dict(invocation.environment), dirs, only, profile)
     ruleset = rules()
     silent = wanted.show != "matches"
-    job = Job(partial(_engine, rules, silent=silent), seconds(since, "--since", now), seconds(until, "--until", now))
+    memory = _memory(ruleset, learned, seconds(learn_until, "--learn-until", now))
+    job = Job(
+        partial(_engine, rules, config, silent=silent), seconds(since, "--since", now), seconds(until, "--until", now)
+    )
     files = find_files(paths)
     suppressions = scan_suppressions(config, invocation.environment, places, unsuppressed=unsuppressed)
     with _opened(wanted.output) as stream:
         processes = workers or cores()
-        result = _scan(files, job, wiring.engine_of(ruleset, silent=silent), ruleset, suppressions, processes)
+        engine = wiring.engine_of(ruleset, silent=silent, tables=wiring.addresses_of(config))
+        result = _scan(files, job, engine, ruleset, memory, suppressions, processes)
         alerts = _write(result, wanted, stream)
     took = time.perf_counter() - started
     if wanted.stats:
@@ -152,10 +167,18 @@ def _load(
     return wiring.load_ruleset(config, environment, dirs=dirs, only=only, profile=profile)
 
 
-def _engine(rules: Callable[[], RuleSet], *, silent: bool) -> Engine:
+def _engine(rules: Callable[[], RuleSet], config: Config, *, silent: bool) -> Engine:
     from trailwatch import wiring
 
-    return wiring.engine_of(rules(), silent=silent)
+    return wiring.engine_of(rules(), silent=silent, tables=wiring.addresses_of(config))
+
+
+def _memory(rules: RuleSet, learned: Path | None, learn_until: int | None) -> ScanMemory:
+    from trailwatch.cli.scan_memory import ScanMemory
+    from trailwatch.detect.first_seen import number_of_row
+    from trailwatch.store.baseline_file import read_baseline
+
+    return ScanMemory(rules, read_baseline(learned, number_of_row) if learned else None, learn_until)
 
 
 def _scan(
@@ -163,6 +186,7 @@ def _scan(
     job: Job,
     engine: Engine,
     rules: RuleSet,
+    memory: ScanMemory,
     suppressions: ScanSuppressions,
     workers: int,
 ) -> _Result:
@@ -175,13 +199,15 @@ def _scan(
     with _progress(sum(file.size for file in files)) as progress, ScanState(rules) as state:
         stdin: BinaryIO = sys.stdin.buffer
         for found in scan_files(files, job, engine, workers=workers, stdin=stdin, progress=progress):
+            memory.take(found)
             state.take(found)
             result.matches.extend(found.matches)
             result.rejects.extend(found.rejects)
             result.failures.extend(found.failures)
             result.tally.add(found.tally)
         lineage = state.lineage()
-        single = suppressions.of_matches(_once(in_order(result.matches)), lineage.actor_at)
+        new = memory.conclude(lineage.actor_at)
+        single = suppressions.of_matches([*_once(in_order(result.matches)), *new], lineage.actor_at)
         matches, correlated = state.conclude(suppressions)
         alerts, incidents = lineage.incidents(_alerts_of(single, correlated))
         matches = [lineage.of_match(match) for match in (*single, *matches)]

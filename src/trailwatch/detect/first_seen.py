@@ -15,7 +15,7 @@ another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from trailwatch.detect.correlator import number_of
@@ -110,6 +110,14 @@ class Memory:
             if self._is_new(combination, day, rows, learned)
         ]
         return sorted(matches, key=lambda one: (one.time, one.rule.id, one.alert_id, one.event_id))
+
+    def numbers(self, signal: Signal, actor_of: ActorOf | None = None) -> list[int]:
+        """What stands in the state for the combinations that a signal shows; none for other rules' signals."""
+        if signal.rule_id not in self._rules or signal.value:
+            return []
+        combination = _Combination(signal.rule_id, signal.brief.account, self._values(signal, actor_of))
+        known = self._known(combination)
+        return [one.number for one in (combination, known) if one is not None]
 
     def _values(self, signal: Signal, actor_of: ActorOf | None) -> tuple[str, ...]:
         wanted = self._wanted(signal.rule_id).fields
@@ -250,6 +258,11 @@ def match_of(rule: Rule, ident: str, event: Signal | Stay, reason: str, context:
     )
 
 
+def number_of_row(row: Remembered) -> int:
+    """What stands for the combination of a row in a state."""
+    return _Combination(row.rule_id, row.account, row.values).number
+
+
 def _window(wanted: FirstSeen, day: int) -> tuple[int, int]:
     """The first and the last day of the history that counts on a day."""
     end = day - SETTLED_AFTER_DAYS
@@ -258,8 +271,3 @@ def _window(wanted: FirstSeen, day: int) -> tuple[int, int]:
 
 def _order(signal: Signal) -> tuple[int, str, str]:
     return signal.time, signal.brief.event_id, signal.brief.region
-
-
-def longest_history(rules: Sequence[Rule]) -> int:
-    """Days that the rules look back at most; 0 where none has a memory."""
-    return max((rule.first_seen.history_seconds // DAY for rule in rules if rule.first_seen is not None), default=0)
