@@ -21,6 +21,8 @@ from trailwatch.store.store import Store
 PAUSE_FIRST_SECONDS = 30.0
 PAUSE_LONGEST_SECONDS = 3600.0
 GIVEN_UP_AFTER_SECONDS = 48 * 3600
+OVERDUE_SECONDS = 900
+"""What passes by itself, such as a mail server that restarts, has passed by then."""
 ATTEMPTS_AT_LEAST = 6
 """A message is not given up before, however old it is: the machine may have been off."""
 
@@ -39,6 +41,8 @@ class RelayReport(msgspec.Struct):
     """The last error of each notifier that had one."""
     waiting: dict[str, int] = {}
     """How many messages each notifier still has to send."""
+    overdue: dict[str, int] = {}
+    """Notifiers whose oldest message failed again and is late, with its age in seconds: somebody should look."""
     busy: bool = False
     """Another process is sending; this one did nothing."""
 
@@ -133,6 +137,8 @@ class _Relay:
 
     def _failed(self, item: Item, error: str, outcome: Outcome) -> None:
         now = self._now()
+        if now - item.created >= OVERDUE_SECONDS and self._outbox.is_oldest(item):
+            self._report.overdue[item.notifier] = now - item.created
         expired = item.attempts >= ATTEMPTS_AT_LEAST and now - item.created >= GIVEN_UP_AFTER_SECONDS
         if outcome is Outcome.REFUSED or expired:
             self._outbox.failed(item, error, now, due=None, outcome=outcome)

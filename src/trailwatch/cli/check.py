@@ -70,6 +70,15 @@ def skipped_rules(assembly: Assembly) -> list[str]:
 
 def tell_failures(report: CycleReport) -> None:
     """Says on stderr what is lost unless a person acts."""
+    from trailwatch.service.report import duration
+
+    for name, seconds in report.overdue.items():
+        why = report.errors.get(name, "see trailwatch status")
+        click.echo(
+            f"error: {name}: alerts could not be delivered for {duration(seconds)}: {why}; "
+            "correct [[notify]] or its server, they are tried again",
+            err=True,
+        )
     if report.dead:
         click.echo(
             f"error: outbox: {report.dead} message(s) could not be delivered and were given up: "

@@ -175,6 +175,7 @@ class Cycle:
         report.waiting = sum(done.waiting.values())
         report.dead += done.dead
         report.errors.update(done.errors)
+        report.overdue.update(done.overdue)
 
     def _look_back(self, report: CycleReport, reading: Reading) -> None:
         """How far every region is, and what may be forgotten."""

@@ -58,6 +58,8 @@ class CycleReport(msgspec.Struct):
     """Messages that were given up."""
     errors: dict[str, str] = {}
     """The last error of each notifier that had one."""
+    overdue: dict[str, int] = {}
+    """Notifiers whose oldest message failed again and is late, with its age in seconds."""
     problems: list[str] = []
     """What somebody should look at, besides regions that cannot be read."""
     seconds: float = 0.0

@@ -107,6 +107,14 @@ class Outbox:
                 [(message.id, notifier, message.principal, now, now) for notifier in notifiers],
             )
 
+    def is_oldest(self, item: Item) -> bool:
+        """Whether nothing that its notifier still has to send was decided before it."""
+        row = self._db.one(
+            "SELECT MIN(id) AS id FROM outbox WHERE notifier = ? AND state IN ('waiting', 'sending')",
+            (item.notifier,),
+        )
+        return row is not None and row["id"] == item.id
+
     def due(self, now: int, notifier: str = "", limit: int = 1000) -> list[Item]:
         """What may be sent now, in the order in which it was decided.
 

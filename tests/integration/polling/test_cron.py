@@ -153,6 +153,20 @@ def wait_for(condition, seconds=30.0):
         time.sleep(0.02)
 
 
+def test_alerts_that_cannot_be_delivered_for_long_are_mailed_by_cron(small):
+    nobody = "[[notify]]\ntype = 'email'\nname = 'on-call'\nto = ['a@example.com']\nhost = '127.0.0.1'\nport = 9"
+    small.configure("pace = '0.01s'\nregions = ['us-east-1']", nobody)
+    small.lab.console_login("root", region="us-east-1")
+    first = cron(small)
+    with small.store() as store, store.transaction():
+        store.database.execute("UPDATE outbox SET created = created - 7200, due = 0")
+    second = cron(small)
+
+    assert first.stdout == ""
+    assert "error: on-call: alerts could not be delivered for 2h" in second.stdout
+    assert "not delivered: on-call" in log(small)[-1]
+
+
 def test_errors_of_the_state_file_are_told_with_exit_code_one(small):
     small.state.mkdir()
 

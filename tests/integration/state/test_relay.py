@@ -88,6 +88,23 @@ def test_a_receiver_that_comes_back_after_an_hour_gets_everything_in_order_once(
     assert store.outbox.counts()[OutboxState.SENT] == 4
 
 
+def test_a_receiver_that_stays_away_is_somebodys_business_after_a_while_and_not_at_each_run(store, clock):
+    mail = Mailbox()
+    mail.down = outage("535 wrong password")
+    for number in range(4):
+        store.outbox.add(message(number, principal=f"user{number}"), ["mail"], START)
+    told = []
+    for minute in range(600):
+        clock.seconds = START + 60 * minute
+        report = drain(store, clock, mail)
+        if report.overdue:
+            told.append((minute, report.overdue, report.errors))
+
+    assert 15 <= told[0][0] < 60
+    assert told[0][1:] == ({"mail": 60 * told[0][0]}, {"mail": "mail: 535 wrong password"})
+    assert 8 <= len(told) <= 22, "about once or twice an hour"
+
+
 def test_what_is_refused_for_good_is_dead_at_once_and_holds_up_nothing(store, clock):
     class Picky(Mailbox):
         def send(self, message):
