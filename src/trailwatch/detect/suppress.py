@@ -6,6 +6,7 @@ nothing, and says so in the context of what it would have hidden.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -191,7 +192,12 @@ class _Compiled:
         self.rules = frozenset(suppression.rules)
         self._accounts = frozenset(suppression.accounts)
         self._actor = value_test(Field("", Op.LIKE, suppression.actor)) if suppression.actor else None
-        self._network = value_test(Field("", Op.CIDR, suppression.networks)) if suppression.networks else None
+        # few addresses make most matches, and reading one takes longer than all else here
+        self._network = (
+            functools.lru_cache(maxsize=4096)(value_test(Field("", Op.CIDR, suppression.networks)))
+            if suppression.networks
+            else None
+        )
         self._condition: Test | None = None
         if suppression.condition != Const(value=True):
             self._condition = compile_predicate(suppression.condition)
