@@ -50,6 +50,7 @@ class Preview:
         self._since = since
         self._suppressor: Suppressor = wiring.suppressor_of(invocation.config(), suppressions)
         self.problems = self._suppressor.problems
+        self._unread = 0
         self.rows = [*self._of_alerts(), *(self._of_archive() if archive else ())]
 
     def write(self, form: str) -> None:
@@ -75,6 +76,8 @@ class Preview:
                 yield f"{place}: it would have hidden {told}"
         if not self.rows:
             yield "it would have hidden nothing"
+        if self._unread:
+            yield f"warning: {counted(self._unread, 'archived record', 'archived records')} could not be read"
         real = sum(row["true_positives"] for row in self.rows)
         if real:
             yield f"warning: {counted(real, 'of these alerts was', 'of these alerts were')} closed as true-positive"
@@ -89,6 +92,8 @@ class Preview:
         with wiring.open_store(self._invocation.config(), self._invocation.environment) as store:
             alerts = store.alerts.search(AlertFilter(since=self._since, limit=_ALERTS_READ))
             subjects = store.incidents.subjects([alert.id for alert in alerts])
+        if len(alerts) == _ALERTS_READ:
+            click.echo(f"only the latest {_ALERTS_READ:,} alerts are looked at", err=True)
         effects.add_alerts(alerts, {one.alert_id: one.actor_key for one in subjects})
         return [_row(ALERTS, effect) for effect in effects.found()]
 
@@ -109,7 +114,9 @@ class Preview:
         ruleset.correlations = ()
         engine, effects = wiring.engine_of(ruleset), Effects(self._suppressor)
         for delivery in archive.read(self._since):
-            effects.add_matches(engine.evaluate(delivery).matches)
+            found = engine.evaluate(delivery)
+            effects.add_matches(found.matches)
+            self._unread += len(found.rejects)
         return [_row(ARCHIVE, effect) for effect in effects.found()]
 
 
