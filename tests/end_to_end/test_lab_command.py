@@ -45,7 +45,7 @@ def test_the_lab_prints_what_to_export_and_ends_cleanly(number):
         assert door.getresponse().status == 200
         door.close()
         lab.send_signal(number)
-        rest, errors = lab.communicate(timeout=30)
+        rest, errors = lab.communicate(timeout=120)
 
     assert exported["AWS_ACCESS_KEY_ID"].startswith("AKIA")
     assert lab.returncode == 0
@@ -64,7 +64,7 @@ def test_the_lab_prints_what_to_export_and_ends_cleanly(number):
     ],
 )
 def test_wrong_options_are_a_usage_error(options, said):
-    done = subprocess.run([TRAILWATCH, "lab", *options], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([TRAILWATCH, "lab", *options], capture_output=True, text=True, check=False, timeout=200)
 
     assert done.returncode == 2
     assert said in done.stderr
@@ -75,7 +75,7 @@ def test_a_port_in_use_is_said_so():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = subprocess.run(
-            [TRAILWATCH, "lab", "--port", str(port)], capture_output=True, text=True, check=False, timeout=60
+            [TRAILWATCH, "lab", "--port", str(port)], capture_output=True, text=True, check=False, timeout=200
         )
 
     assert done.returncode == 1
@@ -92,7 +92,7 @@ def test_without_moto_the_extra_is_named(tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=200,
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
     )
 

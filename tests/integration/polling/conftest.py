@@ -54,7 +54,7 @@ class Machine:
             f"detection:\n  selection:\n    eventName: {event_name}\n  condition: selection\n"
         )
 
-    def run(self, *words, timeout=120):
+    def run(self, *words, timeout=240):
         return subprocess.run(
             [COMMAND, *words],
             env=self.environment,

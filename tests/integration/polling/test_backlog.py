@@ -80,12 +80,13 @@ def check_that_nothing_is_lost(machine, count, lookback, calls):
     assert outcomes.count("killed") >= runs - 2
 
 
+def own_rules(machine):
+    return f"[rules]\nshipped = false\ndirs = ['{machine.folder}/rules']"
+
+
 @pytest.fixture
 def quick(machine):
-    machine.configure(
-        f"pace = '0.01s'\nregions = ['{REGION}']\nplan_requests_per_region = 1",
-        f"[rules]\nshipped = false\ndirs = ['{machine.folder}/rules']",
-    )
+    machine.configure(f"pace = '0.01s'\nregions = ['{REGION}']\nplan_requests_per_region = 1", own_rules(machine))
     machine.add_rule("secret", "low", "GetSecretValue")
     return machine
 
@@ -101,7 +102,8 @@ def test_a_hundred_thousand_events_are_caught_up_by_runs_that_are_killed(quick):
 
 def test_how_far_behind_it_is_stands_in_the_summary_and_the_status(quick):
     quick.lab.recorder.add_many(backlog(3_000, 3 * 3600))
-    quick.configure(f"pace = '0.1s'\nbudget = '3s'\nregions = ['{REGION}']\nplan_requests_per_region = 0")
+    check = f"pace = '0.1s'\nbudget = '3s'\nregions = ['{REGION}']\nplan_requests_per_region = 0"
+    quick.configure(check, own_rules(quick))
 
     result = quick.run("check", "--lookback", "4h")
     status = msgspec.json.decode(quick.run("status", "--format", "json").stdout)
