@@ -11,9 +11,10 @@ import msgspec
 
 from trailwatch.decode.containers import Unpacked, has_room
 from trailwatch.decode.unfold import records_of, trail_decoder
+from trailwatch.detect.callers import Callers
 from trailwatch.detect.compile import compile_predicate
 from trailwatch.detect.derived import ScriptEvent
-from trailwatch.detect.links import ISSUING_NAMES, LinkMaker, may_issue
+from trailwatch.detect.links import ISSUING_NAMES, LinkMaker, may_issue, own_links
 from trailwatch.detect.plans import NOTHING, CompiledRule, Plan, PlanTable
 from trailwatch.detect.record import Record
 from trailwatch.detect.signals import SignalMaker, plain_paths, wants_of
@@ -59,7 +60,8 @@ class Engine:
             rule.info.id for rule in ordered if rule.info.id in remembering or (silent and not rule.info.alerting)
         )
         issuing = ISSUING_NAMES if links else frozenset[str]()
-        self._means = _Means(table, SignalMaker(wants), feeders, issuing, tables)
+        callers = Callers()
+        self._means = _Means(table, SignalMaker(wants, callers), callers, feeders, issuing, tables)
 
     def evaluate(self, delivery: Delivery) -> Found:
         """Everything stage 1 has to say about the delivery; matches by (position, rule id)."""
@@ -103,6 +105,7 @@ class _Means(NamedTuple):
 
     table: PlanTable
     maker: SignalMaker
+    callers: Callers
     feeders: frozenset[str]
     """Ids of the rules that give signals and no matches."""
     issuing: frozenset[str]
@@ -135,7 +138,8 @@ class _Run:
     """One delivery's way through the rules."""
 
     def __init__(self, means: _Means, delivery: Delivery) -> None:
-        self._table, self._maker, self._feeders, self._issuing, self._book = means
+        self._table, self._maker, self._callers, self._feeders, self._issuing, self._book = means
+        self._maker.begin()
         self._delivery = delivery
         self._found = Found(rejects=list(delivery.rejects))
         self._links = LinkMaker()
@@ -239,7 +243,8 @@ class _Run:
         self._found.tally.matches += len(said)
         if said:
             if self._issuing:
-                self._links.caller(record)
+                plain = record.plain
+                self._links.caller(own_links(record) if plain is None else self._callers.of(plain).links)
             self._matched += 1
         else:
             self._unmatched += 1

@@ -12,10 +12,8 @@ Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-ev
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
-
-import msgspec
 
 from trailwatch.detect.record import Record
 from trailwatch.model.actor import node_text
@@ -129,33 +127,22 @@ class LinkMaker:
 
     def __init__(self) -> None:
         self._links: dict[Link, None] = {}
-        self._callers: set[bytes] = set()
+        self._told: dict[int, Sequence[Link]] = {}
+        """By identity: callers come again and again, each with one and the same sequence."""
 
     def issued(self, record: Record, time: int, event_id: str) -> None:
         """Adds what an event states, if its name is one of `ISSUING_NAMES`."""
         self._links.update(dict.fromkeys(links_of(record, time, event_id)))
 
-    def caller(self, record: Record) -> None:
-        """Adds what the record knows of its caller."""
-        try:
-            identity = bytes(_IDENTITY.decode(record.raw).userIdentity)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            identity = b""
-        if identity and identity in self._callers:
-            return
-        self._callers.add(identity)
-        self._links.update(dict.fromkeys(own_links(record)))
+    def caller(self, links: Sequence[Link]) -> None:
+        """Adds what a record knows of its caller, see `own_links`."""
+        if id(links) not in self._told:
+            self._told[id(links)] = links
+            self._links.update(dict.fromkeys(links))
 
     def links(self) -> list[Link]:
         """Everything that was added, in the order of its first coming."""
         return list(self._links)
-
-
-class _Identity(msgspec.Struct, frozen=True, gc=False):
-    userIdentity: msgspec.Raw = msgspec.Raw(b"")  # noqa: N815 the record's own name
-
-
-_IDENTITY = msgspec.json.Decoder(_Identity)
 
 
 def plain(arn: str) -> str:

@@ -24,7 +24,7 @@ eventVersion eventSource eventName awsRegion sourceIPAddress userAgent errorCode
 recipientAccountId sharedEventID vpcEndpointId vpcEndpointAccountId eventCategory
 userIdentity.type userIdentity.principalId userIdentity.arn userIdentity.accountId userIdentity.accessKeyId
 userIdentity.userName userIdentity.invokedBy userIdentity.identityProvider userIdentity.credentialId
-userIdentity.onBehalfOf.userId
+userIdentity.onBehalfOf.userId userIdentity.inScopeOf.sourceArn userIdentity.inScopeOf.issuerType
 userIdentity.sessionContext.sourceIdentity userIdentity.sessionContext.ec2RoleDelivery
 userIdentity.sessionContext.sessionIssuer.type userIdentity.sessionContext.sessionIssuer.principalId
 userIdentity.sessionContext.sessionIssuer.arn userIdentity.sessionContext.sessionIssuer.accountId

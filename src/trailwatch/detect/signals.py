@@ -7,17 +7,18 @@ one of the three does later. An event that lacks a value gives none; that is cou
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC
 from typing import Any, NamedTuple
 
+from trailwatch.detect import callers
 from trailwatch.detect.leaf import text_of
 from trailwatch.detect.links import identity_of
 from trailwatch.detect.record import Record, getter
-from trailwatch.detect.schema import PLAIN_FIELDS, values_at
+from trailwatch.detect.schema import PLAIN_FIELDS
 from trailwatch.model.event import Event
 from trailwatch.model.identity import shortened, synthetic_event_id
-from trailwatch.model.principal import Principal, principal_of
+from trailwatch.model.sighting import DAY
 from trailwatch.model.signal import ACTOR, Brief, Signal
 from trailwatch.rules.rule import Correlation, RuleSet
 
@@ -69,9 +70,7 @@ def paths_of(correlation: Correlation, rule_id: str) -> tuple[str, ...]:
 
 
 def plain_paths(rules: RuleSet) -> tuple[str, ...]:
-    """The plain fields that signals are made of; empty where nobody wants any."""
-    if not (rules.correlations or rules.first_seen):
-        return ()
+    """The plain fields that signals are made of."""
     wanted = [path for one in rules.correlations for rule_id in one.rules for path in paths_of(one, rule_id)]
     wanted += [path for one in rules.correlations if one.limit for path in one.limit.fields]
     wanted += [path for rule in rules.first_seen if rule.first_seen for path in rule.first_seen.fields]
@@ -83,11 +82,14 @@ class SignalMaker:
 
     Args:
         wants: from `wants_of`.
+        known: the callers that are known already.
     """
 
-    def __init__(self, wants: Mapping[str, Sequence[Want]]) -> None:
+    def __init__(self, wants: Mapping[str, Sequence[Want]], known: callers.Callers | None = None) -> None:
         self._wants = wants
-        self._principals: dict[tuple[str, ...], Principal] = {}
+        self._callers = known or callers.Callers()
+        self._told: dict[tuple[Any, ...], int] = {}
+        """When rules with a memory first heard of a combination of values in this delivery."""
 
     def signals(self, rule_ids: Iterable[str], record: Record) -> tuple[list[Signal], int]:
         """The signals of one event, and how many stateful rules found no value for their key in it.
@@ -103,15 +105,31 @@ class SignalMaker:
             for want in self._wants.get(base, ()):
                 if brief is None:
                     brief = self.brief(record)
-                found = list(itertools.islice(_combinations(want, record, brief), KEYS_OF_ONE_EVENT))
+                found = _combinations(want, record, brief)
                 unkeyed += not found
-                signals += [
-                    Signal(
-                        want.rule_id, base, key, brief.time, brief, value, bytes(record.raw) if want.whole else b""
-                    )
-                    for key, value in dict.fromkeys(found)
-                ]
+                raw = b""
+                if want.whole and found:
+                    found = self._untold(want, found, brief)
+                    raw = bytes(record.raw) if found else b""
+                signals += [Signal(want.rule_id, base, key, brief.time, brief, value, raw) for key, value in found]
         return signals, unkeyed
+
+    def begin(self) -> None:
+        """A new delivery: what was told of the one before is told again."""
+        self._told.clear()
+
+    def _untold(
+        self, want: Want, found: Iterable[tuple[tuple[str, ...], str]], brief: Brief
+    ) -> list[tuple[tuple[str, ...], str]]:
+        """What a rule with a memory has not heard in this delivery: it asks for the first of a day."""
+        untold = []
+        for key, value in found:
+            stretch = brief.time if want.value else brief.time // DAY  # of a journey every moment counts
+            place = (want.rule_id, brief.account, brief.identity or brief.principal, key, value, stretch)
+            if brief.time < self._told.get(place, brief.time + 1):
+                self._told[place] = brief.time
+                untold.append((key, value))
+        return untold
 
     def brief(self, record: Record) -> Brief:
         """What a person needs to know of the event, without decoding all of it where that can be avoided."""
@@ -120,63 +138,31 @@ class SignalMaker:
         return _brief_of(Event(record.full), bytes(record.raw))
 
     def _plain_brief(self, event: Any) -> Brief:
-        region, source, address, agent, error, account, *identity = (
-            value if type(value) is str else "" for value in _BRIEF_VALUES(event)
-        )
-        principal = self._principal((account, *identity))
-        time = event.eventTime
+        caller, account, time = self._callers.of(event), event.recipientAccountId, event.eventTime
+        principal = caller.principal
         return Brief(
             event_id=event.eventID,
             time=int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()),
-            account=account or principal.account,
-            region=region,
-            event_source=source,
+            account=account if type(account) is str and account else principal.account,
+            region=_text(event.awsRegion),
+            event_source=_text(event.eventSource),
             event_name=event.eventName,
             principal=principal.key,
-            who=str(principal),
+            who=caller.who,
             access_key=principal.access_key,
-            source_ip=address,
-            user_agent=agent,
-            error_code=error,
-            identity=identity_of(principal),
+            source_ip=_text(event.sourceIPAddress),
+            user_agent=_text(event.userAgent),
+            error_code=_text(event.errorCode),
+            identity=caller.identity,
         )
 
-    def _principal(self, values: tuple[str, ...]) -> Principal:
-        known = self._principals.get(values)
-        if known is None:
-            record: dict[str, Any] = {}
-            for path, value in zip(_PRINCIPAL_PATHS, values, strict=True):
-                *way, last = path.split(".")
-                part = record
-                for name in way:
-                    part = part.setdefault(name, {})
-                part[last] = value
-            known = principal_of(record)
-            if len(self._principals) >= PRINCIPALS_KEPT:
-                self._principals.clear()
-            self._principals[values] = known
-        return known
+
+def _text(value: Any) -> str:
+    return value if type(value) is str else ""
 
 
-_PRINCIPAL_PATHS = (
-    "recipientAccountId",
-    "userIdentity.type",
-    "userIdentity.arn",
-    "userIdentity.accountId",
-    "userIdentity.accessKeyId",
-    "userIdentity.principalId",
-    "userIdentity.userName",
-    "userIdentity.invokedBy",
-    "userIdentity.onBehalfOf.userId",
-    "userIdentity.sessionContext.sourceIdentity",
-    "userIdentity.sessionContext.sessionIssuer.arn",
-    "userIdentity.sessionContext.sessionIssuer.userName",
-    "userIdentity.sessionContext.attributes.mfaAuthenticated",
-)
-"""What `principal_of` reads."""
-BRIEF_PATHS = ("awsRegion", "eventSource", "sourceIPAddress", "userAgent", "errorCode", *_PRINCIPAL_PATHS)
+BRIEF_PATHS = ("awsRegion", "eventSource", "sourceIPAddress", "userAgent", "errorCode", *callers.PATHS)
 """The plain fields that a brief is made of."""
-_BRIEF_VALUES = values_at(BRIEF_PATHS)
 
 
 def _brief_of(event: Event, raw: bytes) -> Brief:
@@ -208,16 +194,14 @@ def _key_getter(path: str) -> Getter | None:
     return None if path == ACTOR else getter(path)
 
 
-def _combinations(want: Want, record: Record, brief: Brief) -> Iterator[tuple[tuple[str, ...], str]]:
+def _combinations(want: Want, record: Record, brief: Brief) -> Iterable[tuple[tuple[str, ...], str]]:
+    """Keys with values, each once, at most `KEYS_OF_ONE_EVENT`."""
     keys = [[brief.principal] if get is None else _texts(get(record)) for get in want.key]
-    if not want.value:
-        for key in itertools.product(*keys):
-            yield key, ""
-        return
     values = [_texts(get(record)) for get in want.value]
-    for key in itertools.product(*keys):
-        for counted in itertools.product(*values):
-            yield key, "\n".join(counted)
+    if all(len(texts) == 1 for texts in (*keys, *values)):
+        return [(tuple([texts[0] for texts in keys]), "\n".join([texts[0] for texts in values]))]
+    every = ((key, "\n".join(value)) for key in itertools.product(*keys) for value in itertools.product(*values))
+    return dict.fromkeys(itertools.islice(every, KEYS_OF_ONE_EVENT))
 
 
 def _texts(values: Collection[Any]) -> list[str]:

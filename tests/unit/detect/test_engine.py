@@ -6,6 +6,7 @@ import time
 import msgspec
 import pytest
 
+from trailwatch.decode.containers import split_text, unpack
 from trailwatch.detect.classes import VALUES_KEPT
 from trailwatch.detect.engine import Engine
 from trailwatch.detect.plans import PlanTable
@@ -163,3 +164,52 @@ def test_a_value_that_does_not_fit_its_operator_is_an_error_of_its_rule():
     for bad in (Field("userAgent", Op.RE, ("(?=x)",)), Field("requestParameters.x", Op.LT, ("many",))):
         with pytest.raises(RuleError, match="test:1: "):
             evaluate([rule(), rule(bad, "bad")], event("A"))
+
+
+def record_of(number, **fields):
+    return {
+        "eventName": "DeleteTrail",
+        "eventTime": "2026-03-02T09:14:07Z",
+        "eventID": f"e-{number}",
+        "recipientAccountId": "111122223333",
+        "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/dora", "userName": "dora"},
+        "requestParameters": {"name": "main"},
+        **fields,
+    }
+
+
+BODIES = {
+    "clean": [record_of(number) for number in range(5)],
+    "duplicates": [record_of(1), record_of(1), record_of(1, recipientAccountId="444455556666")],
+    "an insight": [record_of(1), record_of(2, eventCategory="Insight")],
+    "an unusual type": [record_of(1), record_of(2, userAgent=["curl"])],
+    "no session": [record_of(1), record_of(2, userIdentity=None)],
+    "no event": [record_of(1), {"eventName": "DeleteTrail"}, 7],
+    "credentials issued": [
+        record_of(
+            1, eventName="AssumeRole", responseElements={"credentials": {"accessKeyId": "ASIA0000000000000001"}}
+        )
+    ],
+    "nothing": [],
+}
+
+
+IN_ONE_PASS = {"clean", "an insight", "credentials issued", "nothing"}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_body_read_in_one_pass_gives_what_its_records_give(name):
+    engine = Engine(RuleSet(rules=(rule(),)))
+    body = unpack(json.dumps({"Records": BODIES[name]}).encode(), "test")
+    parts = split_text(body)
+    slowly = engine.evaluate(Delivery("test", parts.records, parts.positions, parts.rejects))
+
+    whole = engine.evaluate_whole(body)
+
+    assert (whole is not None) == (name in IN_ONE_PASS)
+    assert whole is None or msgspec.to_builtins(whole) == msgspec.to_builtins(slowly)
+
+
+@pytest.mark.parametrize("text", [b"[]", b"{}", b'{"Records":', b"\xff", b'{"Records":[{"eventName":"\xff"}]}', b""])
+def test_what_is_no_clean_trail_file_is_not_read_in_one_pass(text):
+    assert Engine(RuleSet(rules=(rule(),))).evaluate_whole(unpack(text, "test")) is None
