@@ -18,7 +18,9 @@ HEADLINE_TOLD = 200
 
 
 def messages_of(alerts: Iterable[Alert], now: int) -> list[Message]:
-    """One message for each principal, most severe first; several where it has more than `ALERTS_TOLD` alerts.
+    """One message for each incident, most severe first; several where it has more than `ALERTS_TOLD` alerts.
+
+    Alerts without an incident go by their principal.
 
     The ids are a pure function of what is told and when it is decided.
 
@@ -26,12 +28,12 @@ def messages_of(alerts: Iterable[Alert], now: int) -> list[Message]:
         alerts: what to tell.
         now: seconds since 1970.
     """
-    by_principal: dict[str, list[Alert]] = {}
+    together: dict[str, list[Alert]] = {}
     for alert in sorted(alerts, key=lambda a: (-a.severity.rank, a.first_time, a.id)):
-        by_principal.setdefault(alert.principal, []).append(alert)
+        together.setdefault(alert.incident or alert.principal, []).append(alert)
     return [
-        _message(principal, found[start : start + ALERTS_TOLD], now)
-        for principal, found in by_principal.items()
+        _message(found[0].principal, found[start : start + ALERTS_TOLD], now)
+        for found in together.values()
         for start in range(0, len(found), ALERTS_TOLD)
     ]
 

@@ -127,7 +127,11 @@ def _alert_view(
         why=show(rule.description, 2000),
         steps=tuple(show(step, 600) for step in rule.triage),
         respond=inert(rule.respond),
-        commands=(f"trailwatch alerts show {inert(alert.id)}", f"trailwatch alerts ack {inert(alert.id)}"),
+        commands=(
+            f"trailwatch alerts show {inert(alert.id)}",
+            f"trailwatch alerts ack {inert(alert.id)}",
+            *([f"trailwatch incidents show {inert(alert.incident)}"] if alert.incident else []),
+        ),
         events=tuple(_row(e, records[id(e)], show, zone) for e in shown),
         more_events=max(0, alert.event_count - len(shown)),
         rule=RuleView(
@@ -158,6 +162,8 @@ def _alert_facts(
         yield from _facts([("Who", callers)], show)
     if alert.actor not in ("", alert.principal, *callers):
         yield Fact("Began with", show(alert.actor))
+    if alert.incident:
+        yield Fact("Incident", inert(alert.incident))
     names = list(dict.fromkeys(f"{e.event_name} ({e.event_source})" for e in evidence))
     for fact in _facts([("What", names)], show):
         count = f", {alert.event_count} events" if alert.event_count > 1 else ""
