@@ -247,6 +247,7 @@ def _facts(row: dict[str, Any], inert: Callable[[str], str]) -> Iterator[str]:
         "note": row["note"],
         "who": row["actor"] or row["principal"],
         "principal": row["principal"],
+        "incident": row["incident"],
         "account": row["account"],
         "region": row["region"],
         "events": row["event_count"],

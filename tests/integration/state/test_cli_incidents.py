@@ -1,0 +1,123 @@
+"""`trailwatch incidents` over a real state file: what belongs together, escaped and masked."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from trailwatch.cli.main import main
+from trailwatch.errors import StoreError
+from trailwatch.model.severity import Severity
+from trailwatch.model.signal import Link
+from trailwatch.pipeline import Pipeline
+from trailwatch.store.database import Database
+from trailwatch.store.store import Store
+
+from .parts import START, NameEngine, delivery, record
+
+SECRET = "wJalrXUtnFEMI-NOT-A-REAL-KEY"
+ALICE = "arn:aws:iam::111122223333:user/alice"
+BOB = "arn:aws:iam::111122223333:user/bob"
+
+
+@pytest.fixture
+def place(tmp_path, clock):
+    """A state file with two incidents, alice's and bob's, and the configuration that names it."""
+    path = tmp_path / "trailwatch.toml"
+    path.write_text(f'[store]\npath = "{tmp_path / "state.sqlite3"}"\n')
+    with Store(Database(tmp_path / "state.sqlite3")) as store:
+        engine = NameEngine(StopLogging=Severity.HIGH, CreateAccessKey=Severity.LOW)
+        evil = record(
+            1, userAgent="\x1b[2Jcurl", requestParameters={"name": "trail\x1b[2J\u202e", "password": SECRET}
+        )
+        clock.seconds = START
+        Pipeline(engine, store, None, clock, {}).process(delivery([evil, record(2)]))
+        clock.seconds = START + 60
+        made = {"accessKey": {"accessKeyId": "AKIA0000000000000009", "userName": "eve"}}
+        Pipeline(engine, store, None, clock, {}).process(
+            delivery([record(3, name="CreateAccessKey", principal="bob", responseElements=made)])
+        )
+    return path
+
+
+@pytest.fixture
+def trailwatch(place):
+    def run(*words):
+        result = CliRunner().invoke(main, ["--config", str(place), *words])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    return run
+
+
+def listed(trailwatch, *words):
+    return [json.loads(line) for line in trailwatch("incidents", "list", "--format", "jsonl", *words).splitlines()]
+
+
+def test_list_has_the_worst_first(trailwatch):
+    found = listed(trailwatch)
+
+    assert [(one["actor_key"], one["severity"], one["alert_count"]) for one in found] == [
+        (ALICE, "high", 1),
+        (BOB, "low", 1),
+    ]
+    assert found[0]["score"] > found[1]["score"]
+    assert all(one["incident"] in trailwatch("incidents", "list") for one in found)
+    assert listed(trailwatch, "--min-score", str(found[0]["score"])) == found[:1]
+
+
+def test_show_says_what_happened_and_what_to_contain(trailwatch):
+    bob = listed(trailwatch)[1]
+    page = trailwatch("incidents", "show", bob["incident"][:6])
+
+    assert "access key AKIA0000000000000009 of eve (IAM user) in 111122223333" in page
+    assert "bob (IAM user) in 111122223333: deny everything" in page
+    assert "access key AKIA0000000000000009: it was made: deactivate it" in page
+
+
+def test_nothing_that_the_log_holds_acts_on_the_terminal_and_no_secret_shows(trailwatch):
+    alice = listed(trailwatch)[0]
+    shown = trailwatch("incidents", "show", alice["incident"]) + trailwatch("incidents", "list")
+    data = trailwatch("incidents", "show", alice["incident"], "--format", "jsonl")
+
+    assert "\x1b" not in shown + data
+    assert "\u202e" not in shown + data
+    assert SECRET not in shown + data
+    assert r"name trail\x1b[2J\u202e" in shown
+
+
+def test_alerts_name_their_incident(trailwatch):
+    alerts = [json.loads(line) for line in trailwatch("alerts", "list", "--format", "jsonl").splitlines()]
+
+    assert {alert["incident"] for alert in alerts} == {one["incident"] for one in listed(trailwatch)}
+
+
+def test_the_younger_of_two_that_became_one_leads_to_the_older(trailwatch, place):
+    older, younger = (one["incident"] for one in listed(trailwatch))
+    with Store(Database(place.parent / "state.sqlite3")) as store, store.transaction():
+        from trailwatch.detect.attribution import Attribution
+
+        attribution = Attribution(store.lineage, store.incidents)
+        link = Link("created-user", ALICE, BOB, START - 10, "e", "111122223333")
+        attribution.settle((), attribution.learn([link], START + 120), START + 120)
+    [one] = listed(trailwatch)
+
+    assert one["incident"] == older
+    assert one["merged"] == [younger]
+    assert one["alert_count"] == 2
+    assert older in trailwatch("incidents", "show", younger)
+
+
+def test_closed_incidents_are_listed_on_request_only(trailwatch):
+    alert = listed(trailwatch)[1]["alerts"][0]
+    trailwatch("alerts", "close", alert, "--verdict", "false-positive")
+
+    assert len(listed(trailwatch)) == 1
+    assert len(listed(trailwatch, "--state", "all")) == 2
+
+
+def test_an_id_that_is_not_there_is_an_error_with_a_way_out(trailwatch):
+    with pytest.raises(StoreError, match="incidents list --state all"):
+        trailwatch("incidents", "show", "ffffffffffff")
