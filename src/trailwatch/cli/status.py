@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -147,7 +148,9 @@ def _lines(status: dict[str, Any], reasons: Sequence[str]) -> list[str]:
         last_cycle = status["last_cycle"]
         lines.append(f"last cycle:      {last_cycle['summary'] or last_cycle['outcome']}")
     if status["running"]:
-        lines.append(f"running:         since {status['running']['started']}, process {status['running']['process']}")
+        run = status["running"]
+        state = "running:         since" if _is_alive(run["process"]) else "killed:          the run of"
+        lines.append(f"{state} {run['started']}, process {run['process']}")
     for region in status["regions"]:
         gaps = f", {region['gaps']} gap(s) of {duration(region['gap_seconds'])}" if region["gaps"] else ""
         lines.append(
@@ -163,3 +166,13 @@ def _lines(status: dict[str, Any], reasons: Sequence[str]) -> list[str]:
 
 def _time(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's, and there
+    return True

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import re
 import signal
 import subprocess
 import time
@@ -101,8 +102,12 @@ def test_the_lock_of_a_killed_run_is_free_at_once_and_its_pace_is_kept(small):
     process.send_signal(signal.SIGKILL)
     process.communicate()
     killed_after = len(small.lookups())
+    status = small.run("status").stdout
 
     result = cron(small)
+
+    assert re.search(rf"^killed: +the run of \S+, process {process.pid}$", status, re.MULTILINE)
+    assert "running: " not in status
 
     assert (result.returncode, result.stdout) == (0, "")
     times = [call.at for call in small.lookups()]
