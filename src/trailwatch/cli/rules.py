@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from trailwatch.rules.rule import Correlation, Rule, RuleSet
 
 LAZY: dict[str, Entry] = {
+    "coverage": Entry(
+        "trailwatch.cli.rules_coverage", "Which ATT&CK techniques the rules find."
+    ),
     "convert": Entry("trailwatch.cli.rules_convert", "Write a rule in another system's language, or say why not."),
     "lint": Entry("trailwatch.cli.rules_lint", "Find what is wrong or weak in rule files."),
 }
