@@ -17,13 +17,15 @@ from trailwatch.rules.rule import Correlation, CorrelationLimit, Rule
 QUIET_THINGS_ID = "6f0c2f0e-3c55-4f0a-9d1e-5f1f1f0b7a55"
 DIFFERENT_THINGS = 5
 WITHIN_SECONDS = 3600
+BUILDING = frozenset({"persistence", "privilege-escalation", "execution", "impact", "resource-development"})
+"""Tactics of rules about what was made, started, changed or removed."""
 
 
 def quiet_things(rules: Iterable[Rule]) -> Correlation | None:
     """The rule over all quiet ones among these; None where there are too few.
 
-    Quiet are rules of low severity, and others that alert nobody by themselves. Informational ones are left out: they
-    are about what everybody does all day.
+    Quiet are rules of low severity, and others that alert nobody by themselves. Left out are informational ones,
+    which are about what everybody does all day, and those about building alone: a deployment does many of them.
     """
     quiet = sorted(rule.info.id for rule in rules if _is_quiet(rule))
     if len(quiet) < DIFFERENT_THINGS:
@@ -62,5 +64,7 @@ def quiet_things(rules: Iterable[Rule]) -> Correlation | None:
 def _is_quiet(rule: Rule) -> bool:
     info = rule.info
     if rule.first_seen is not None or info.severity is Severity.INFORMATIONAL:
+        return False
+    if info.tactics and BUILDING.issuperset(info.tactics):
         return False
     return info.severity is Severity.LOW or not info.alerting
