@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,9 +74,10 @@ def list_rules(invocation: Invocation, dirs: Sequence[Path], profile: str | None
 @click.pass_obj
 def show(invocation: Invocation, rule: str, dirs: Sequence[Path]) -> None:
     """Show RULE, named by id or slug: what it says, and its condition in words."""
-    from trailwatch.rules.describe import outline
+    from trailwatch.rules.rule import Rule
 
-    found = _one(invocation, rule, dirs)
+    ruleset = _load(invocation, dirs, only=[rule])
+    found = _named(ruleset, rule)
     info = found.info
     lines = [("id", info.id), ("slug", info.slug), ("title", info.title), ("severity", info.severity.value)]
     lines += [("file", info.origin), ("description", " ".join(info.description.split()))]
@@ -90,13 +92,28 @@ def show(invocation: Invocation, rule: str, dirs: Sequence[Path]) -> None:
     for number, step in enumerate(info.triage, 1):
         click.echo(f"{'triage ' + str(number) + ':':<17}{_plain(step)}")
     click.echo("condition:")
-    for line in outline(found.condition, 1):
+    for line in _condition(found) if isinstance(found, Rule) else _relation(found, ruleset):
         click.echo(_plain(line))
-    if found.script is not None:
-        click.echo("  and rule(event) in the file says yes")
-    if found.first_seen is not None:
-        fields = ", ".join(found.first_seen.fields)
-        click.echo(f"  and {_plain(fields)} was not seen in {found.first_seen.history_seconds} s before")
+
+
+def _condition(rule: Rule) -> Iterator[str]:
+    from trailwatch.rules.describe import outline
+
+    yield from outline(rule.condition, 1)
+    if rule.script is not None:
+        yield "  and rule(event) in the file says yes"
+    if rule.first_seen is not None:
+        fields = ", ".join(rule.first_seen.fields)
+        yield f"  and {fields} was not seen in {rule.first_seen.history_seconds} s before"
+    if rule.travel is not None:
+        yield f"  and {', '.join(rule.travel.by)} moved faster than {rule.travel.speed_kmh} km/h"
+
+
+def _relation(correlation: Correlation, ruleset: RuleSet) -> Iterator[str]:
+    from trailwatch.rules.describe import outline_correlation
+
+    every: list[Rule | Correlation] = [*ruleset.rules, *ruleset.first_seen, *ruleset.correlations]
+    yield from outline_correlation(correlation, {one.info.id: one.info.slug for one in every}, 1)
 
 
 @command.command()
@@ -142,6 +159,8 @@ def test(invocation: Invocation, rules: Sequence[str], dirs: Sequence[Path], ver
 def explain(invocation: Invocation, rule: str, file: Path | None, event_id: str | None, dirs: Sequence[Path]) -> None:
     """Say clause by clause why RULE matches an event or not, with the values seen.
 
+    A correlation is told in words, and each rule that it reads is explained.
+
     The event comes from a file (a log, a JSON record, or JSON lines; every event in it unless --event-id names one)
     or, with --event-id alone, from the archive of what was polled.
     """
@@ -149,15 +168,24 @@ def explain(invocation: Invocation, rule: str, file: Path | None, event_id: str 
     from trailwatch.detect.explain import explain as explained
     from trailwatch.detect.explain import outline
     from trailwatch.model.secrets import Mask
+    from trailwatch.rules.rule import Rule
 
-    found = _one(invocation, rule, dirs)
-    for raw in _events(invocation, file, event_id):
-        explanation = explained(found, raw)
+    ruleset = _load(invocation, dirs, only=[rule])
+    found = _named(ruleset, rule)
+    if not isinstance(found, Rule):
+        click.echo(f"{found.info.slug} speaks of several events:")
+        for line in _relation(found, ruleset):
+            click.echo(_plain(line))
+    asked = [found] if isinstance(found, Rule) else [*ruleset.rules, *ruleset.first_seen]
+    for raw, one in itertools.product(_events(invocation, file, event_id), asked):
+        explanation = explained(one, raw)
         verdict = "matches" if explanation.matches else "does not match"
+        if explanation.matches and one.remembers:
+            verdict = "may match, by what was seen before:"
         record = to_mapping(raw)
         mask = Mask(record)
         name = f"{record.get('eventName')} {record.get('eventTime')} {record.get('eventID', '')}"
-        click.echo(f"{found.info.slug} {verdict} {_plain(name)}")
+        click.echo(f"{one.info.slug} {verdict} {_plain(name)}")
         for line in outline(explanation.clauses, 1):
             click.echo(_plain(mask(line)))
 
@@ -202,11 +230,11 @@ def _load(
     return load_ruleset(invocation.config(), invocation.environment, dirs=list(dirs), only=only, profile=profile)
 
 
-def _one(invocation: Invocation, name: str, dirs: Sequence[Path]) -> Rule:
-    ruleset = _load(invocation, dirs, only=[name])
-    for rule in (*ruleset.rules, *ruleset.first_seen):
-        return rule
-    raise UsageError("rule", f"{name!r} is a correlation, which has no condition over one event", "name another rule")
+def _named(ruleset: RuleSet, name: str) -> Rule | Correlation:
+    found = ruleset.named(name)
+    if found is None:
+        raise UsageError("rule", f"{name!r} did not load", "see what rules lint says of it")
+    return found
 
 
 def _sorted(ruleset: RuleSet) -> list[Rule | Correlation]:

@@ -39,9 +39,7 @@ def command(invocation: Invocation, rule: str, target: str, dirs: Sequence[Path]
     from trailwatch.wiring import load_ruleset
 
     ruleset = load_ruleset(invocation.config(), invocation.environment, dirs=list(dirs), only=[rule])
-    found = next(iter((*ruleset.rules, *ruleset.first_seen)), None)
+    found = ruleset.named(rule)
     if found is None:
-        raise UsageError(
-            "rule", f"{rule!r} is a correlation, which has no condition over one event", "name its parts"
-        )
+        raise UsageError("rule", f"{rule!r} did not load", "see what rules lint says of it")
     click.echo(convert(found, target))

@@ -15,6 +15,9 @@ from trailwatch.rules.describe import clause
 from trailwatch.rules.predicate import And, Const, Field, Not
 from trailwatch.rules.rule import Rule
 
+ALL, ANY = "all of", "any of"
+"""How clauses of several parts are called."""
+
 
 class Clause(msgspec.Struct, frozen=True):
     """One part of a condition and what became of it."""
@@ -49,17 +52,26 @@ def explain(rule: Rule, raw: bytes) -> Explanation:
     if rule.script is None:
         return Explanation(condition.holds, condition)
     answer = _ask_script(rule, event, asked=condition.holds)
-    whole = Clause("all of", condition.holds and answer.holds, parts=(condition, answer))
+    whole = Clause(ALL, condition.holds and answer.holds, parts=(condition, answer))
     return Explanation(whole.holds, whole)
 
 
 def outline(clauses: Clause, depth: int = 0) -> Iterator[str]:
-    """The clauses as indented lines, `+` for one that holds and `-` for one that does not."""
+    """The clauses as indented lines, `+` for one that holds and `-` for one that does not.
+
+    Where the whole does not hold, the clauses about a field that keep it from holding end in an arrow.
+    """
+    yield from _lines(clauses, depth, guilty=not clauses.holds)
+
+
+def _lines(clauses: Clause, depth: int, *, guilty: bool) -> Iterator[str]:
     mark = "+" if clauses.holds else "-"
     value = f"   [{clauses.seen}]" if clauses.seen else ""
-    yield f"{'  ' * depth}{mark} {clauses.text}{value}"
+    arrow = "   <- this is why" if guilty and not clauses.parts else ""
+    yield f"{'  ' * depth}{mark} {clauses.text}{value}{arrow}"
+    decided = clauses.text == ANY if clauses.holds else clauses.text == ALL
     for part in clauses.parts:
-        yield from outline(part, depth + 1)
+        yield from _lines(part, depth + 1, guilty=guilty and (not decided or part.holds is clauses.holds))
 
 
 def _explain(node: Node, record: Record) -> Clause:
@@ -68,7 +80,7 @@ def _explain(node: Node, record: Record) -> Clause:
         return Clause(clause(predicate), holds, seen(predicate, record))
     if isinstance(predicate, Const):
         return Clause("always" if predicate.value else "never", holds)
-    text = "not" if isinstance(predicate, Not) else "all of" if isinstance(predicate, And) else "any of"
+    text = "not" if isinstance(predicate, Not) else ALL if isinstance(predicate, And) else ANY
     return Clause(text, holds, parts=tuple(_explain(item, record) for item in node.items))
 
 

@@ -163,7 +163,7 @@ def _read(
                 scripts[file.name] = rule.script
                 scripted[file.name] = msgspec.structs.replace(rule, script=None)
         elif file.path.name.endswith(PATTERN_SUFFIX):
-            rules += _read_patterns(file, reader.problems)
+            rules += _read_patterns(file, reader.problems, reader.skipped)
         else:
             reader.read(file.text, file.name, file.path.stem)
     reader.finish([*scripted.values(), *rules])
@@ -209,14 +209,20 @@ def _problem(error: RuleError) -> Problem:
     return Problem(error.origin, str(error).removeprefix(f"{error.origin}: "), error=True)
 
 
-def _read_patterns(file: _File, problems: list[Problem]) -> list[Rule]:
-    from trailwatch.rules.filter_pattern import load_text
+def _read_patterns(file: _File, problems: list[Problem], skipped: Counter[str]) -> Iterator[Rule]:
+    from trailwatch.rules.filter_pattern import load_each
+    from trailwatch.rules.sigma import RETIRED
 
     try:
-        return load_text(file.text, file.name, file.path.name.removesuffix(PATTERN_SUFFIX))
+        for one in load_each(file.text, file.name, file.path.name.removesuffix(PATTERN_SUFFIX)):
+            if isinstance(one, RuleError):
+                problems.append(_problem(one))
+            elif one is None:
+                skipped[RETIRED] += 1
+            else:
+                yield one
     except RuleError as error:
         problems.append(_problem(error))
-        return []
 
 
 def _unique(

@@ -25,7 +25,7 @@ from trailwatch.rules.pattern_grammar import parse
 from trailwatch.rules.pattern_scanner import Locate
 from trailwatch.rules.pattern_text import to_text
 from trailwatch.rules.rule import Rule
-from trailwatch.rules.sigma_check import TRAILWATCH_KEYS
+from trailwatch.rules.sigma_check import RETIRED_STATUS, TRAILWATCH_KEYS
 from trailwatch.rules.sigma_extras import ExtraError, rule_examples, rule_info
 from trailwatch.rules.sigma_yaml import Document, read_documents
 
@@ -75,12 +75,33 @@ def load_text(text: str, path: str, stem: str) -> list[Rule]:
     Raises:
         RuleError: a rule is wrong; the error names the exact place.
     """
+    rules: list[Rule] = []
+    for one in load_each(text, path, stem):
+        if isinstance(one, RuleError):
+            raise one
+        if one is not None:
+            rules.append(one)
+    return rules
+
+
+def load_each(text: str, path: str, stem: str) -> Iterator[Rule | RuleError | None]:
+    """For each document of the text the rule, or what is wrong with it; None for one that is retired.
+
+    Raises:
+        RuleError: it is no YAML; the error names the exact place.
+    """
     try:
         documents = read_documents(text, path)
     except ValueError as error:
         place, _, what = str(error).partition(": ")
         raise RuleError(f"{path}:{place}", what, "correct the YAML") from None
-    return [_rule(document, stem if at == 0 else f"{stem}-{at + 1}", text) for at, document in enumerate(documents)]
+    for at, document in enumerate(documents):
+        try:
+            rule = _rule(document, stem if at == 0 else f"{stem}-{at + 1}", text)
+        except RuleError as error:
+            yield error
+        else:
+            yield None if str(document.data.get("status", "")).lower() in RETIRED_STATUS else rule
 
 
 def _rule(document: Document, slug: str, text: str) -> Rule:

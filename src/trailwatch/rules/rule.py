@@ -177,3 +177,8 @@ class RuleSet(msgspec.Struct):
     """Files and documents that are no rules for CloudTrail, by reason."""
     digest: str = ""
     """Hash over the content of everything that was loaded."""
+
+    def named(self, name: str) -> Rule | Correlation | None:
+        """The rule of that id, slug or name; where it is a correlation, the rules that it reads are here too."""
+        every: list[Rule | Correlation] = [*self.rules, *self.first_seen, *self.correlations]
+        return next((one for one in every if name in {one.info.id, one.info.slug, one.name}), None)

@@ -25,7 +25,7 @@ from trailwatch.errors import RuleError
 from trailwatch.model.rule import RuleInfo
 from trailwatch.rules.predicate import any_of
 from trailwatch.rules.rule import Correlation, Problem, Rule
-from trailwatch.rules.sigma_check import check, timeframe_of
+from trailwatch.rules.sigma_check import RETIRED_STATUS, check, timeframe_of
 from trailwatch.rules.sigma_correlation import UnknownRuleError, to_correlation
 from trailwatch.rules.sigma_detection import PlaceholderMissingError, Placeholders, UnsupportedError, to_predicate
 from trailwatch.rules.sigma_extras import ExtraError, rule_examples, rule_info, rule_stories, says_alerting
@@ -190,7 +190,7 @@ def _line(document: Document) -> str:
 def _skip_reason(data: object) -> str:
     if not isinstance(data, dict) or not {"detection", "correlation", "filter"} & set(data):
         return NOT_SIGMA
-    if str(data.get("status", "")).lower() in {"deprecated", "unsupported"}:
+    if str(data.get("status", "")).lower() in RETIRED_STATUS:
         return RETIRED
     if "correlation" in data:
         return "" if "title" in data else NOT_SIGMA

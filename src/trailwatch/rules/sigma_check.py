@@ -44,6 +44,8 @@ RULE_KEYS = frozenset(
         "trailwatch",
     }
 )
+RETIRED_STATUS = frozenset({"deprecated", "unsupported"})
+"""What `status` says of a rule that does not run."""
 CORRELATION_KEYS = frozenset({"type", "rules", "generate", "timespan", "group-by", "aliases", "condition"})
 CONDITION_KEYS = frozenset({"lt", "lte", "gt", "gte", "eq", "neq", "field", "percentile"})
 TRAILWATCH_KEYS = frozenset(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from trailwatch.errors import UsageError
 from trailwatch.rules.predicate import Predicate
-from trailwatch.rules.rule import Rule
+from trailwatch.rules.rule import Correlation, Rule
 from trailwatch.translate.derived import spelled_out
 from trailwatch.translate.errors import Inexpressible
 
@@ -39,15 +39,18 @@ TARGETS: dict[str, Callable[[Predicate], str]] = {
 }
 
 
-def convert(rule: Rule, target: str) -> str:
+def convert(rule: Rule | Correlation, target: str) -> str:
     """The rule in the target's language; it matches exactly what the rule matches.
 
     Raises:
         Inexpressible: the target cannot say what the rule says.
     """
+    if isinstance(rule, Correlation):
+        what = f"{target} cannot count or order events over time, as {rule.info.slug} does"
+        raise Inexpressible(rule.info.origin, what, "convert the rules that it reads")
     if rule.script is not None:
         raise Inexpressible(rule.info.origin, f"{target} cannot run the Python of {rule.info.slug}", "")
-    if rule.first_seen is not None:
+    if rule.remembers:
         what = f"{target} has no memory of what was seen before, which {rule.info.slug} asks for"
         raise Inexpressible(rule.info.origin, what, "")
     try:

@@ -10,6 +10,7 @@ from trailwatch.detect.engine import Engine
 from trailwatch.errors import UsageError
 from trailwatch.rules.catalog import load_rules
 from trailwatch.testing import delivery, event
+from trailwatch.translate.errors import Inexpressible
 
 RULE = """title: Users made by hand
 id: 0f7b3b0e-0d2e-4b7a-9a57-6f2a0c0a0077
@@ -110,6 +111,78 @@ def test_explain_finds_an_event_in_the_archive(trailwatch, rule_file, tmp_path):
     )
     with pytest.raises(UsageError, match="no event 'lost' in the archive"):
         trailwatch("explain", "made_by_hand", "--rules", rule_file, "--event-id", "lost")
+
+
+CORRELATED = """title: Many made
+name: many_made
+id: 0f7b3b0e-0d2e-4b7a-9a57-6f2a0c0a0031
+correlation:
+  type: event_count
+  rules: [made]
+  group-by: [userIdentity.arn]
+  timespan: 15m
+  condition: {gte: 5}
+---
+title: Made
+name: made
+id: 0f7b3b0e-0d2e-4b7a-9a57-6f2a0c0a0030
+logsource: {product: aws, service: cloudtrail}
+detection:
+  s: {eventName: CreateUser}
+  denied: {errorCode: '*'}
+  condition: s and not denied
+---
+title: One after the other
+name: in_order
+id: 0f7b3b0e-0d2e-4b7a-9a57-6f2a0c0a0032
+correlation:
+  type: temporal
+  timespan: 1h
+  condition: made and not made_twice
+---
+title: Made twice
+name: made_twice
+id: 0f7b3b0e-0d2e-4b7a-9a57-6f2a0c0a0033
+correlation:
+  type: temporal_ordered
+  rules: [made, made]
+  group-by: [who]
+  aliases: {who: {made: userIdentity.arn}}
+  timespan: 1d
+"""
+
+
+@pytest.fixture
+def correlated(tmp_path):
+    (tmp_path / "several.yml").write_text(CORRELATED)
+    return tmp_path / "several.yml"
+
+
+def test_show_tells_a_correlation_in_words_and_not_a_rule_that_it_reads(trailwatch, correlated):
+    told = trailwatch("show", "many_made", "--rules", correlated).stdout
+    assert "title:           Many made" in told
+    assert "  their number is at least 5, within 15 minutes, for each userIdentity.arn, over the matches of:" in told
+    assert told.endswith("    several-2\n")
+    both = trailwatch("show", "in_order", "--rules", correlated).stdout
+    assert both.endswith("within 1 hour:\n    all of:\n      several-2\n      and no:\n        several-4\n")
+    ordered = trailwatch("show", "made_twice", "--rules", correlated).stdout
+    assert "one of each, in this order, within 1 day, for each who, over the matches of:" in ordered
+    assert ordered.endswith("  where who is userIdentity.arn of several-2\n")
+
+
+def test_explain_tells_a_correlation_and_explains_what_it_reads(trailwatch, correlated, tmp_path):
+    log = tmp_path / "log.json"
+    log.write_text(json.dumps(event("CreateUser", errorCode="AccessDenied")))
+    told = trailwatch("explain", "many_made", "--rules", correlated, "--event", log).stdout.splitlines()
+    assert told[0] == "several speaks of several events:"
+    assert told[3].startswith("several-2 does not match CreateUser")
+    assert "      + errorCode is there   [AccessDenied]   <- this is why" in told
+    assert sum("this is why" in line for line in told) == 1
+
+
+def test_a_correlation_is_not_converted_as_a_rule_that_it_reads(trailwatch, correlated):
+    with pytest.raises(Inexpressible, match="cannot count or order events over time, as several does"):
+        trailwatch("convert", "many_made", "--to", "cloudwatch", "--rules", correlated)
 
 
 def test_explain_asks_for_an_event(trailwatch, rule_file):

@@ -4,6 +4,7 @@ import pytest
 
 from trailwatch.errors import RuleError
 from trailwatch.model.severity import Severity
+from trailwatch.rules.catalog import load_rules
 from trailwatch.rules.filter_pattern import load_file, load_text, parse, to_text
 from trailwatch.rules.predicate import Field, Op
 
@@ -243,6 +244,20 @@ def test_several_documents_are_several_rules():
     assert [rule.info.slug for rule in rules] == ["f", "f-2"]
     assert rules[1].info.id == "f-2"
     assert rules[1].condition == Field("a", Op.EQ, (1,), cased=True, strict=True)
+
+
+def test_one_wrong_document_or_retired_one_leaves_the_others_of_its_file(tmp_path):
+    retired = "title: old\nstatus: deprecated\npattern: '{ $.a = 2 }'\n"
+    (tmp_path / "f.pattern.yml").write_text(
+        f"{RULE}---\ntitle: b\npattern: '{{ $.a ~ 1 }}'\n---\n{retired}---\n{RULE}".replace(
+            "title: Root", "title: R", 1
+        ).replace("7b11", "7b12", 1)
+    )
+    ruleset = load_rules([tmp_path], shipped=False)
+    assert [rule.info.slug for rule in ruleset.rules] == ["f", "f-4"]
+    assert ruleset.skipped == {"deprecated or unsupported": 1}
+    (problem,) = ruleset.problems
+    assert problem.origin.startswith(f"{tmp_path}/f.pattern.yml:15:17")
 
 
 @pytest.mark.parametrize(
