@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from trailwatch.cli.main import Invocation
-from trailwatch.errors import UsageError
+from trailwatch.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from trailwatch.cli.scan_memory import ScanMemory
@@ -73,9 +73,10 @@ def build(
     rules = wiring.load_ruleset(config, invocation.environment)
     if not rules.first_seen:
         raise UsageError("rules", "no loaded rule has a memory, so there is nothing to learn", "see docs/unusual.md")
+    unread = 0
     if not paths:
         if not archived:
-            _fetch(invocation, config, days, regions, all_events=all_events, yes=yes)
+            unread = _fetch(invocation, config, days, regions, all_events=all_events, yes=yes)
         folder = wiring.archive_path(config, invocation.environment)
         if not folder.exists():
             raise UsageError(str(folder), "there is no archive yet", "run without --archive, or use --from PATH")
@@ -91,7 +92,7 @@ def build(
         with wiring.open_store(config, invocation.environment) as store:
             _teach(store, kept, learned)
     click.echo(_summary(learned, kept, output), err=True)
-    sys.exit(3 if learned.tally.rejects else 0)
+    sys.exit(3 if learned.tally.rejects or unread else 0)
 
 
 @command.command()
@@ -228,8 +229,8 @@ def _summary(learned: _Learned, kept: _Kept, output: Path | None) -> str:
 
 def _fetch(
     invocation: Invocation, config: Config, days: int, regions: Sequence[str], *, all_events: bool, yes: bool
-) -> None:
-    """Reads event history into the archive."""
+) -> int:
+    """Reads event history into the archive; how many regions could not be read."""
     from trailwatch import wiring
     from trailwatch.archive import Archive
     from trailwatch.aws import accesses
@@ -268,7 +269,8 @@ def _fetch(
     for error in errors:
         click.echo(f"error: {error}", err=True)
     if errors and len(errors) == len(places):
-        raise UsageError("baseline build", "no region could be read", "see the lines above")
+        raise SourceError("baseline build", "no region could be read", "see the lines above")
+    return len(errors)
 
 
 @contextmanager

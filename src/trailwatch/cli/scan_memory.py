@@ -41,8 +41,7 @@ class ScanMemory:
         for signal in found.signals if self._ids else ():
             if signal.rule_id not in self._ids:
                 continue
-            learned = self._learn_until is not None and signal.time < self._learn_until
-            stretch = signal.time // (3600 if signal.value else DAY) * 2 + learned
+            stretch = signal.time if signal.value else signal.time // DAY  # of a journey every moment counts
             who = signal.brief.identity or signal.brief.principal
             key = (signal.rule_id, signal.brief.account, signal.key, who, stretch, signal.value)
             kept = self._signals.get(key)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 
 DAY = 86400
@@ -46,32 +44,10 @@ class Sightings(msgspec.Struct, frozen=True):
         kept = self.days >> (self.last - day)
         return Sightings(min(self.first, day), day, (kept | 1) & _ALL)
 
-    def without(self, day: int) -> Sightings | None:
-        """The set without one day; None where nothing is left of what is known."""
-        if not self.has(day):
-            return self
-        left = self.days & ~(1 << self.last - day)
-        if not left:
-            return None
-        skipped = (left & -left).bit_length() - 1
-        last = self.last - skipped
-        days = left >> skipped
-        first = self.first if self.first != day else last - (days.bit_length() - 1)
-        return Sightings(first, last, days)
-
 
 def on(day: int) -> Sightings:
     """One day."""
     return Sightings(day, day)
-
-
-def on_days(days: Iterable[int]) -> Sightings:
-    """Some days, at least one."""
-    first, *others = sorted(days)
-    found = on(first)
-    for day in others:
-        found = found.joined(on(day))
-    return found
 
 
 class Remembered(msgspec.Struct, frozen=True):

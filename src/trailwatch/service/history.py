@@ -76,8 +76,7 @@ class History:
     def estimate(self) -> tuple[int, float]:
         """About how many events are missing and how many seconds they take, from the newest page of each region.
 
-        Raises:
-            SourceError: a region cannot be read.
+        A region that cannot be read is left out here; `pieces` tells why.
         """
         events, longest = 0, 0.0
         for place in self._places:
@@ -86,7 +85,10 @@ class History:
                 continue
             oldest = min(one.start for one in place.missing)
             client = self._client(place)
-            page = next(look_up(client, _origin(place.key), _attribute(place.key), Interval(oldest, newest)))
+            try:
+                page = next(look_up(client, _origin(place.key), _attribute(place.key), Interval(oldest, newest)))
+            except SourceError:
+                continue
             here = len(page.records)
             if page.more and page.oldest is not None:
                 here = int(here * place.missing.seconds / max(1, newest - page.oldest))

@@ -1,0 +1,85 @@
+"""What is learned from event history, and what cycles say of what is new; against the lab."""
+
+import json
+import time
+
+import pytest
+
+from trailwatch.lab.faults import Aim, Deny
+from trailwatch.testing import event
+
+ACCOUNT = "123456789012"
+DAY = 86400
+HOME, ELSEWHERE = "198.51.100.23", "203.0.113.99"
+
+
+def login(ago, address, number=0, user="dora"):
+    arn = f"arn:aws:iam::{ACCOUNT}:user/{user}"
+    return event(
+        "ConsoleLogin",
+        eventTime=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - ago)),
+        recipientAccountId=ACCOUNT,
+        userIdentity={"type": "IAMUser", "arn": arn, "accountId": ACCOUNT, "userName": user, "principalId": "AIDAX"},
+        sourceIPAddress=address,
+        responseElements={"ConsoleLogin": "Success"},
+        additionalEventData={"MFAUsed": "Yes", "number": number},
+    )
+
+
+@pytest.fixture
+def history(machine):
+    for day in range(2, 60):
+        machine.lab.recorder.add(login(day * DAY, HOME, day))
+    machine.configure("pace = '0.01s'\nregions = ['us-east-1']")
+    return machine
+
+
+def slugs(result):
+    return sorted(json.loads(line)["rule"] for line in result.stdout.splitlines())
+
+
+def test_without_a_history_nothing_is_called_new(history):
+    history.lab.recorder.add(login(60, ELSEWHERE))
+
+    assert "login_new_address" not in slugs(history.run("check", "--format", "jsonl"))
+
+
+def test_after_a_build_a_cycle_tells_what_is_new_and_only_that(history):
+    built = history.run("baseline", "build", "--yes")
+    assert built.returncode == 0, built.stderr
+    assert "event history: 90 days of 1 region(s), about " in built.stderr
+    assert "100 a second in a region: about 1 min" in built.stderr
+
+    for record in (login(60, ELSEWHERE, 1), login(50, ELSEWHERE, 2), login(40, HOME, 3)):
+        history.lab.recorder.add(record)
+    first = history.run("check", "--format", "jsonl")
+    second = history.run("check", "--format", "jsonl")
+
+    assert {"login_new_address", "login_new_network"} <= set(slugs(first))
+    addresses = [row for row in map(json.loads, first.stdout.splitlines()) if row["rule"] == "login_new_address"]
+    assert [row["source_ip"] for row in addresses] == [ELSEWHERE]
+    assert second.stdout == ""
+
+
+def test_a_build_that_was_done_reads_only_what_came_since(history):
+    history.run("baseline", "build", "--yes")
+    before = len(history.lookups())
+
+    again = history.run("baseline", "build", "--yes")
+
+    assert again.returncode == 0, again.stderr
+    assert len(history.lookups()) - before <= 3
+    shown = history.run("baseline", "show").stdout
+    assert f"account {ACCOUNT}: known since " in shown
+    assert "login_new_address" in shown
+
+
+def test_a_region_that_cannot_be_read_is_told_and_the_others_are_learned(history):
+    history.configure("pace = '0.01s'\nregions = ['us-east-1', 'eu-west-1']")
+    history.lab.faults.add(Deny(Aim("eu-west-1", "LookupEvents")))
+
+    built = history.run("baseline", "build", "--yes")
+
+    assert f"error: {ACCOUNT}/eu-west-1" in built.stderr
+    assert built.returncode == 3
+    assert "login_new_address" in history.run("baseline", "show").stdout
