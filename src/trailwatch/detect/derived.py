@@ -12,6 +12,7 @@ from typing import Any
 
 from trailwatch.detect.agent import agent_family
 from trailwatch.detect.policy import statements_of
+from trailwatch.detect.surroundings import own_accounts, touches_self
 from trailwatch.model.address import AddressFacts
 from trailwatch.model.event import Event
 from trailwatch.model.principal import principal_of
@@ -24,7 +25,7 @@ _SERVICE_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".aws.internal")
 
 def derive(path: str, record: Mapping[str, Any], book: AddressBook | None = None) -> list[Any]:
     """The values of the derived field at `path`; none for a field that does not exist or says nothing here."""
-    looked_up = LOOKED_UP.get(path)
+    looked_up = LOOKED_UP.get(path) or AROUND.get(path)
     if looked_up is not None:
         value = looked_up(record, book)
     else:
@@ -68,11 +69,12 @@ def _admin(record: Mapping[str, Any]) -> Value:
     return any(statement.admin for statement in statements_of(record))
 
 
-def _external_accounts(record: Mapping[str, Any]) -> Value:
+def _external_accounts(record: Mapping[str, Any], book: AddressBook | None = None) -> Value:
     identity = record.get("userIdentity")
-    own = {record.get("recipientAccountId")}
+    own: set[Any] = {record.get("recipientAccountId")}
     if isinstance(identity, Mapping) and not own - {None}:
         own.add(identity.get("accountId"))
+    own |= own_accounts(book)
     accounts = (account for statement in statements_of(record) for account in statement.accounts())
     return [account for account in dict.fromkeys(accounts) if account not in own]
 
@@ -133,6 +135,8 @@ LOOKED_UP: dict[str, LookUp] = {
     "derived.ip.kind": _fact(lambda facts: list(facts.kinds)),
 }
 """Fields that the tables of addresses tell; without any they say nothing."""
+AROUND: dict[str, LookUp] = {"derived.policy.external_accounts": _external_accounts, "derived.self": touches_self}
+"""Fields that what is configured makes more exact."""
 
 COMPUTED: dict[str, Callable[[Mapping[str, Any]], Value]] = {
     "derived.principal": _principal,
@@ -141,6 +145,7 @@ COMPUTED: dict[str, Callable[[Mapping[str, Any]], Value]] = {
     "derived.policy.public": _public,
     "derived.policy.admin": _admin,
     "derived.policy.external_accounts": _external_accounts,
+    "derived.self": lambda record: touches_self(record, None),
     **dict.fromkeys(LOOKED_UP, _unknown),
     "derived.agent.family": _agent_family,
     "derived.hour": _hour,
@@ -156,7 +161,7 @@ class Derived(Mapping[str, Any]):
         self._book = book
 
     def __getitem__(self, name: str) -> Any:
-        looked_up = LOOKED_UP.get(PREFIX + name)
+        looked_up = LOOKED_UP.get(PREFIX + name) or AROUND.get(PREFIX + name)
         return looked_up(self._record, self._book) if looked_up else COMPUTED[PREFIX + name](self._record)
 
     def __iter__(self) -> Iterator[str]:

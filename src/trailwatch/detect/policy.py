@@ -20,6 +20,7 @@ import msgspec
 DOCUMENT_NAMES = frozenset(
     {
         "policydocument",
+        "inlinepolicy",
         "assumerolepolicydocument",
         "bucketpolicy",
         "policy",

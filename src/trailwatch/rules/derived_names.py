@@ -48,7 +48,14 @@ DERIVED_NAMES: tuple[DerivedName, ...] = (
     DerivedName(
         "derived.policy.external_accounts",
         "texts",
-        "Account ids that a policy document in the request allows and that are not the record's own account.",
+        "Account ids that a policy document in the request allows, other than the record's own account, "
+        "`organization.accounts`, and those from which AWS itself writes logs.",
+    ),
+    DerivedName(
+        "derived.self",
+        "boolean",
+        "True when the request names something that trailwatch depends on: what `[self]` lists, or is called "
+        "`trailwatch` or `trailwatch-...`.",
     ),
     DerivedName(
         "derived.country",

@@ -17,6 +17,7 @@ from trailwatch.rules.rule import Correlation, Problem, Rule, RuleSet
 from trailwatch.rules.sigma_check import RULE_KEYS
 
 _SHIPPED = "rulepack/"
+_BUILT_IN = "built-in"
 _WORD = re.compile(r"[\w*?-]+")
 
 
@@ -72,7 +73,7 @@ def _rule(rule: Rule, source: Source) -> Iterator[Problem]:
 
 def _correlation(correlation: Correlation, source: Source) -> Iterator[Problem]:
     yield from _info(correlation.info, source)
-    if correlation.info.alerting:
+    if correlation.info.alerting and not correlation.info.origin.startswith(_BUILT_IN):
         yield from _examples(correlation.info, source, [story.matches for story in correlation.stories])
 
 

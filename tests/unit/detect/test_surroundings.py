@@ -1,0 +1,67 @@
+"""Own accounts and what trailwatch leans on, as derived fields."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from trailwatch.config.schema import Account, Config, OrganizationSettings, SelfSettings
+from trailwatch.detect.derived import derive
+from trailwatch.detect.surroundings import Surroundings
+from trailwatch.testing import event
+from trailwatch.wiring import addresses_of
+
+BUCKET = Surroundings(things={"bucket": ["arn:aws:s3:::audit-logs"], "role": ["watcher"]})
+
+
+def shared_with(account: str) -> dict[str, object]:
+    document = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": account}, "Action": "*", "Resource": "*"}]}
+    return event("PutKeyPolicy", eventSource="kms.amazonaws.com", requestParameters={"policy": json.dumps(document)})
+
+
+@pytest.mark.parametrize("account", ["444455556666", "127311923021"], ids=["one's own", "load balancing's"])
+def test_known_accounts_in_a_policy_are_not_external(account: str) -> None:
+    around = Surroundings(accounts=["444455556666"])
+    assert derive("derived.policy.external_accounts", shared_with(account), around) == []
+    assert derive("derived.policy.external_accounts", shared_with("777788889999"), around) == ["777788889999"]
+
+
+def test_an_inline_policy_of_a_permission_set_is_read() -> None:
+    document = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    record = event("PutInlinePolicyToPermissionSet", requestParameters={"inlinePolicy": json.dumps(document)})
+    assert derive("derived.policy.admin", record) == [True]
+
+
+@pytest.mark.parametrize("name", ["audit-logs", "AUDIT-LOGS", "arn:aws:s3:::audit-logs"])
+def test_a_thing_is_known_by_name_and_arn(name: str) -> None:
+    record = event("DeleteBucket", eventSource="s3.amazonaws.com", requestParameters={"bucketName": name})
+    assert derive("derived.self", record, BUCKET) == [True]
+    assert derive("derived.self", record) == [False]
+
+
+def test_the_same_name_of_another_kind_of_thing_is_something_else() -> None:
+    record = event("DeleteRole", requestParameters={"roleName": "audit-logs"})
+    assert derive("derived.self", record, BUCKET) == [False]
+
+
+@pytest.mark.parametrize(("name", "own"), [("trailwatch", True), ("trailwatch-read", True), ("trailwatcher", False)])
+def test_what_is_called_like_trailwatch_is_its_own_without_settings(name: str, own: bool) -> None:
+    assert derive("derived.self", event("DeleteRole", requestParameters={"roleName": name})) == [own]
+
+
+def test_the_configuration_says_what_is_ones_own() -> None:
+    config = Config(
+        self=SelfSettings(queue=("https://sqs.eu-west-1.amazonaws.com/111122223333/new-logs",)),
+        organization=OrganizationSettings(accounts=("444455556666",)),
+        account=(Account(name="main", role_arn="arn:aws:iam::111122223333:role/audit/reader"),),
+    )
+    around = addresses_of(config)
+    gone = event(
+        "DeleteQueue",
+        eventSource="sqs.amazonaws.com",
+        requestParameters={"queueUrl": "https://sqs.eu-west-1.amazonaws.com/111122223333/new-logs"},
+    )
+    assert derive("derived.self", gone, around) == [True]
+    assert derive("derived.self", event("DeleteRole", requestParameters={"roleName": "reader"}), around) == [True]
+    assert derive("derived.policy.external_accounts", shared_with("444455556666"), around) == []
