@@ -1,0 +1,220 @@
+"""Every setting there is, frozen, with the sentence that the reference page shows for it.
+
+A setting's documentation is the string below it. Durations are written `90s`, `15m`, `6h`, `30d` and read as
+seconds; sizes `64MiB` and read as bytes; secrets are never written here but named: `password_env`, `password_file`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from trailwatch.model.severity import Severity
+
+Seconds = Annotated[float, msgspec.Meta(description="duration", ge=0)]
+Bytes = Annotated[int, msgspec.Meta(description="size", ge=0)]
+
+
+class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[account]]`: one account to watch. Without any, the ambient AWS credentials are used."""
+
+    name: str
+    """How outputs call it."""
+    profile: str = ""
+    """Profile of the AWS configuration files to start from; empty for the ambient credentials."""
+    role_arn: str = ""
+    """Role to assume from there; empty for none."""
+    external_id: str = ""
+    """External id for that role; empty for none."""
+    regions: tuple[str, ...] = ()
+    """Regions to read; empty for all that are enabled in the account."""
+
+
+class Check(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[check]`: how a cycle reads event history."""
+
+    lookback: Seconds = 300.0
+    """The newest stretch, read first in every cycle."""
+    overlap: Seconds = 900.0
+    """How far before the last cycle is read again, because events show up late."""
+    sweep: Seconds = 86400.0
+    """How far back the background sweep reads again, piece by piece."""
+    history: Seconds = 7776000.0
+    """How far back a cycle catches up after an outage; AWS keeps 90 days."""
+    budget: Seconds = 50.0
+    """After this a cycle starts nothing new."""
+    pace: Seconds = 0.55
+    """Shortest time between two requests to one account and region; AWS allows two a second."""
+    plan_requests_per_region: int = 3
+    """Look-ups by event name, for read-only calls that matter, in one cycle and region."""
+    all_events: bool = False
+    """Poll read-only events too; `--all-events` does the same."""
+    lock_stale: Seconds = 600.0
+    """A cycle that runs longer than this is taken for hung and is an error."""
+    heartbeat_url: str = ""
+    """Called with GET after each good cycle, so that somebody else notices a dead cron; empty for none."""
+    regions: tuple[str, ...] = ()
+    """Regions to read when no `[[account]]` is set; empty for all that are enabled."""
+
+
+class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[store]`: the state file."""
+
+    path: str = ""
+    """The SQLite file; empty for `trailwatch/state.sqlite3` below XDG_STATE_HOME (~/.local/state)."""
+
+
+class ArchiveSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[archive]`: what was polled, in CloudTrail's own file format."""
+
+    path: str = ""
+    """The folder; empty for `archive` beside the state file."""
+    enabled: bool = True
+    """False keeps no copy of what was polled."""
+    keep: Seconds = 31536000.0
+    """How long, by event time; 0 for ever."""
+
+
+class RulesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[rules]`: which rules run."""
+
+    dirs: tuple[str, ...] = ()
+    """Folders of rules of your own, besides the shipped ones."""
+    shipped: bool = True
+    """False leaves the shipped rules out."""
+    profile: Literal["core", "standard"] = "standard"
+    """Which of the shipped rules: `core` or `standard`."""
+    disabled: tuple[str, ...] = ()
+    """Ids or slugs of rules that do not run."""
+
+
+class SuppressionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[suppressions]`: what nobody wants to be told of, one file each."""
+
+    folder: str = ""
+    """Where they are and where new ones are written; empty for `suppressions.d` beside the configuration file."""
+    dirs: tuple[str, ...] = ()
+    """Further folders of them."""
+
+
+class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[retention]`: how long the state file remembers."""
+
+    alerts: Seconds = 34560000.0
+    """Alerts, since they last grew or were handled; longer than the 90 days that can be read again."""
+    messages: Seconds = 7776000.0
+    """Messages that were sent or given up."""
+    rejects: Seconds = 2592000.0
+    """What could not be read, since it last came."""
+    suppressed: Seconds = 2592000.0
+    """Events that suppressions hid; the totals stay."""
+    seen: Seconds = 172800.0
+    """Ids of events that were read; a cycle keeps them at least as long as it reads back."""
+    signals: Seconds = 90000.0
+    """What correlations count, besides their own time spans."""
+
+
+class Email(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="email", tag_field="type"):
+    """`[[notify]] type = "email"`: SMTP."""
+
+    name: str
+    """How outputs call it."""
+    to: tuple[str, ...]
+    """Recipients."""
+    sender: str = ""
+    """From; empty for trailwatch@ this host."""
+    host: str = "localhost"
+    """The SMTP server."""
+    port: int = 0
+    """0 for 25, 587 or 465, whatever fits `security`."""
+    security: Literal["plain", "starttls", "tls"] = "plain"
+    """`plain`, `starttls` or `tls`."""
+    user: str = ""
+    """Login; empty for a relay without one."""
+    password_env: str = ""
+    """Environment variable that holds the password."""
+    password_file: str = ""
+    """File that holds the password."""
+    ca_file: str = ""
+    """Certificates to trust; empty for the system's."""
+    timeout: Seconds = 20.0
+    """For connecting and for each answer."""
+    min_severity: Severity = Severity.MEDIUM
+    """Alerts below it are not sent here."""
+
+
+class Console(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="console", tag_field="type"):
+    """`[[notify]] type = "console"`: standard error of the process, for cron's own mail."""
+
+    name: str
+    """How outputs call it."""
+    min_severity: Severity = Severity.MEDIUM
+    """Alerts below it are not written here."""
+
+
+NotifySettings = Email | Console
+
+
+class AddressList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[addresses.list]]`: a list of addresses of your own."""
+
+    name: str
+    """How rules and outputs call it."""
+    kind: str
+    """What it is for: `office`, `vpn`, `proxy`, `tor`, `hosting`, `scanner`, `threat`, or a word of your own."""
+    path: str
+    """A text or CSV file with an address, a network or a range in each line."""
+
+
+class AddressSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[addresses]`: tables that say more of an address. None is needed; what none says no rule can use."""
+
+    mmdb: tuple[str, ...] = ()
+    """Tables in the MaxMind DB format, for country, city and network; of two that say the same, the first counts."""
+    aws_ranges: str = ""
+    """AWS's published `ip-ranges.json`; empty for none."""
+    list: tuple[AddressList, ...] = ()
+    """Lists of your own: offices, VPNs, scanners, Tor, threat intelligence."""
+
+
+class SelfSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[self]`: what trailwatch itself depends on, by ARN or name. Whoever tampers with it is told as critical."""
+
+    trail: tuple[str, ...] = ()
+    """Trails that it reads."""
+    bucket: tuple[str, ...] = ()
+    """Buckets that these trails write to."""
+    key: tuple[str, ...] = ()
+    """Keys that encrypt them, by key id, ARN or alias."""
+    queue: tuple[str, ...] = ()
+    """Queues that tell of new logs."""
+    topic: tuple[str, ...] = ()
+    """Topics that alerts go to."""
+    role: tuple[str, ...] = ()
+    """Roles that trailwatch uses."""
+
+
+class OrganizationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[organization]`: what is yours."""
+
+    accounts: tuple[str, ...] = ()
+    """Ids of your own accounts; policies that let them in let in nobody from outside."""
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings; with no file at all this is what counts."""
+
+    check: Check = Check()
+    store: StoreSettings = StoreSettings()
+    archive: ArchiveSettings = ArchiveSettings()
+    rules: RulesSettings = RulesSettings()
+    suppressions: SuppressionSettings = SuppressionSettings()
+    retention: RetentionSettings = RetentionSettings()
+    addresses: AddressSettings = AddressSettings()
+    self: SelfSettings = SelfSettings()
+    organization: OrganizationSettings = OrganizationSettings()
+    account: tuple[Account, ...] = ()
+    notify: tuple[NotifySettings, ...] = ()
+    timezone: str = ""
+    """Zone for local times in messages, such as `Europe/Madrid`; empty for the machine's."""
