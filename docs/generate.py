@@ -182,6 +182,8 @@ def _type(hint: Any, schema: Any) -> str:
         return "size"
     if typing.get_origin(hint) is tuple:
         return "list of texts"
+    if typing.get_origin(hint) is dict:
+        return "table of lists of texts"
     if typing.get_origin(hint) is typing.Literal:
         return " or ".join(f"`{choice}`" for choice in typing.get_args(hint))
     return {str: "text", int: "number", bool: "true or false"}.get(hint, "severity")
@@ -197,7 +199,7 @@ def _default(field: Any, hint: Any, schema: Any) -> str:
         return f"`{format_duration(value)}`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
-    if isinstance(value, (str, tuple)) and not value:
+    if isinstance(value, (str, tuple, dict)) and not value:
         return "empty"
     return f"`{getattr(value, 'value', value)}`"
 

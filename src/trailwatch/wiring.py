@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from trailwatch.archive import Archive
     from trailwatch.archive.retention import Removed
     from trailwatch.detect.engine import Engine
+    from trailwatch.detect.profile import Profile
     from trailwatch.detect.suppress import Suppressor
     from trailwatch.detect.surroundings import Surroundings
     from trailwatch.ports import AddressBook, Notifier
@@ -85,6 +86,7 @@ def load_ruleset(
     dirs: Sequence[Path] = (),
     only: Sequence[str] = (),
     profile: str | None = None,
+    pipelines: Sequence[Path] = (),
 ) -> RuleSet:
     """The rules that the configuration and a command's options ask for."""
     from trailwatch.rules.catalog import load_rules
@@ -96,6 +98,8 @@ def load_ruleset(
         disabled=config.rules.disabled,
         only=only,
         cache_dir=cache_path(environment) / "rules",
+        placeholders=config.rules.placeholders,
+        pipelines=[*(Path(file).expanduser() for file in config.rules.pipelines), *pipelines],
     )
 
 
@@ -143,12 +147,17 @@ def retention_of(config: Config) -> Retention:
 
 
 def engine_of(
-    ruleset: RuleSet, *, silent: bool = False, tables: AddressBook | None = None, links: bool = True
+    ruleset: RuleSet,
+    *,
+    silent: bool = False,
+    tables: AddressBook | None = None,
+    links: bool = True,
+    profile: Profile | None = None,
 ) -> Engine:
     """The engine; `silent` where nobody asks for matches of rules that only feed others."""
     from trailwatch.detect.engine import Engine
 
-    return Engine(ruleset, silent=silent, tables=tables, links=links)
+    return Engine(ruleset, silent=silent, tables=tables, links=links, profile=profile)
 
 
 def addresses_of(config: Config) -> Surroundings:

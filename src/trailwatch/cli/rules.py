@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from trailwatch.rules.rule import Correlation, Rule, RuleSet
 
 LAZY: dict[str, Entry] = {
-    "coverage": Entry(
-        "trailwatch.cli.rules_coverage", "Which ATT&CK techniques the rules find."
-    ),
+    "coverage": Entry("trailwatch.cli.rules_coverage", "Which ATT&CK techniques the rules find."),
     "convert": Entry("trailwatch.cli.rules_convert", "Write a rule in another system's language, or say why not."),
     "lint": Entry("trailwatch.cli.rules_lint", "Find what is wrong or weak in rule files."),
 }
@@ -34,6 +32,14 @@ _dirs = click.option(
     type=click.Path(exists=True, path_type=Path),
     help="A file or folder of rules besides the configured ones; may be repeated.",
 )
+_pipelines = click.option(
+    "--pipeline",
+    "pipelines",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A pySigma processing pipeline for the rules, besides the configured ones; may be repeated.",
+)
 _profile = click.option(
     "--profile", type=click.Choice(["core", "standard"]), help="Which of the shipped rules; default as configured."
 )
@@ -46,15 +52,18 @@ def command() -> None:
 
 @command.command("list")
 @_dirs
+@_pipelines
 @_profile
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="How to print.")
 @click.pass_obj
-def list_rules(invocation: Invocation, dirs: Sequence[Path], profile: str | None, form: str) -> None:
+def list_rules(
+    invocation: Invocation, dirs: Sequence[Path], pipelines: Sequence[Path], profile: str | None, form: str
+) -> None:
     """List the rules that run, by severity; what did not load is told on standard error.
 
     Exits with 3 when a rule file is broken.
     """
-    ruleset = _load(invocation, dirs, profile=profile)
+    ruleset = _load(invocation, dirs, pipelines, profile=profile)
     rows = [_row(rule) for rule in _sorted(ruleset)]
     if form == "json":
         import msgspec
@@ -71,12 +80,13 @@ def list_rules(invocation: Invocation, dirs: Sequence[Path], profile: str | None
 @command.command()
 @click.argument("rule")
 @_dirs
+@_pipelines
 @click.pass_obj
-def show(invocation: Invocation, rule: str, dirs: Sequence[Path]) -> None:
+def show(invocation: Invocation, rule: str, dirs: Sequence[Path], pipelines: Sequence[Path]) -> None:
     """Show RULE, named by id or slug: what it says, and its condition in words."""
     from trailwatch.rules.rule import Rule
 
-    ruleset = _load(invocation, dirs, only=[rule])
+    ruleset = _load(invocation, dirs, pipelines, only=[rule])
     found = _named(ruleset, rule)
     info = found.info
     lines = [("id", info.id), ("slug", info.slug), ("title", info.title), ("severity", info.severity.value)]
@@ -119,20 +129,23 @@ def _relation(correlation: Correlation, ruleset: RuleSet) -> Iterator[str]:
 @command.command()
 @click.argument("rules", nargs=-1)
 @_dirs
+@_pipelines
 @click.option("-v", "--verbose", is_flag=True, help="Name the examples that passed too.")
 @click.pass_obj
-def test(invocation: Invocation, rules: Sequence[str], dirs: Sequence[Path], verbose: bool) -> None:
+def test(
+    invocation: Invocation, rules: Sequence[str], dirs: Sequence[Path], pipelines: Sequence[Path], verbose: bool
+) -> None:
     """Run the examples of RULES, or of every rule; exits with 1 when one fails, 3 when a file is broken."""
     from trailwatch.rules.examples import run_examples
     from trailwatch.rules.rule import Correlation
     from trailwatch.rules.stories import run_stories
     from trailwatch.testing import fires, matches
 
-    ruleset = _load(invocation, dirs, only=rules)
+    ruleset = _load(invocation, dirs, pipelines, only=rules)
     chosen: list[Rule | Correlation] = [*ruleset.rules, *ruleset.first_seen]
     outcomes = list(run_examples([*ruleset.rules, *ruleset.first_seen], matches))
     if ruleset.correlations:
-        whole = _load(invocation, dirs)
+        whole = _load(invocation, dirs, pipelines)
         chosen += ruleset.correlations
         outcomes += run_stories(ruleset.correlations, whole.rules, lambda one, told: fires(one, whole, told))
     failed = [outcome for outcome in outcomes if not outcome.passed]
@@ -155,8 +168,16 @@ def test(invocation: Invocation, rules: Sequence[str], dirs: Sequence[Path], ver
 )
 @click.option("--event-id", help="The eventID: of one event in that file, or of one in the archive.")
 @_dirs
+@_pipelines
 @click.pass_obj
-def explain(invocation: Invocation, rule: str, file: Path | None, event_id: str | None, dirs: Sequence[Path]) -> None:
+def explain(
+    invocation: Invocation,
+    rule: str,
+    file: Path | None,
+    event_id: str | None,
+    dirs: Sequence[Path],
+    pipelines: Sequence[Path],
+) -> None:
     """Say clause by clause why RULE matches an event or not, with the values seen.
 
     A correlation is told in words, and each rule that it reads is explained.
@@ -170,7 +191,7 @@ def explain(invocation: Invocation, rule: str, file: Path | None, event_id: str 
     from trailwatch.model.secrets import Mask
     from trailwatch.rules.rule import Rule
 
-    ruleset = _load(invocation, dirs, only=[rule])
+    ruleset = _load(invocation, dirs, pipelines, only=[rule])
     found = _named(ruleset, rule)
     if not isinstance(found, Rule):
         click.echo(f"{found.info.slug} speaks of several events:")
@@ -223,11 +244,23 @@ def _id(raw: bytes) -> Any:
 
 
 def _load(
-    invocation: Invocation, dirs: Sequence[Path], *, only: Sequence[str] = (), profile: str | None = None
+    invocation: Invocation,
+    dirs: Sequence[Path],
+    pipelines: Sequence[Path],
+    *,
+    only: Sequence[str] = (),
+    profile: str | None = None,
 ) -> RuleSet:
     from trailwatch.wiring import load_ruleset
 
-    return load_ruleset(invocation.config(), invocation.environment, dirs=list(dirs), only=only, profile=profile)
+    return load_ruleset(
+        invocation.config(),
+        invocation.environment,
+        dirs=list(dirs),
+        only=only,
+        profile=profile,
+        pipelines=list(pipelines),
+    )
 
 
 def _named(ruleset: RuleSet, name: str) -> Rule | Correlation:

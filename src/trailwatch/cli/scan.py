@@ -81,6 +81,14 @@ class _Result(NamedTuple):
 @click.option("--only", multiple=True, metavar="RULE_ID", help="Run only this rule; may be repeated.")
 @click.option("--profile", type=click.Choice(["core", "standard"]), help="Which of the shipped rules.")
 @click.option(
+    "--pipeline",
+    "pipelines",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A pySigma processing pipeline for the rules, besides the configured ones; may be repeated.",
+)
+@click.option(
     "--suppressions",
     "places",
     multiple=True,
@@ -98,6 +106,7 @@ class _Result(NamedTuple):
 @click.option("--learn-until", metavar="TIME", help="Rules with a memory learn in silence until then, then speak.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; default: one for each core.")
 @click.option("--fail-on", type=_LEVELS, help="Exit with 10 when there is an alert of this severity or above.")
+@click.option("--profile-rules", "clocked", is_flag=True, help="Tell where the time goes; in one process.")
 @click.option("--stats-json", "stats", metavar="FILE", help="Write the counters there.")
 @click.pass_obj
 def command(
@@ -110,11 +119,13 @@ def command(
     dirs: Sequence[Path],
     only: Sequence[str],
     profile: str | None,
+    pipelines: Sequence[Path],
     places: Sequence[Path],
     unsuppressed: bool,
     learned: Path | None,
     learn_until: str | None,
     workers: int | None,
+    clocked: bool,
     least: str,
     fail_on: str | None,
     **output: Any,
@@ -129,12 +140,13 @@ def command(
     from trailwatch.cli.scan_suppressions import scan_suppressions
     from trailwatch.cli.times import seconds
     from trailwatch.clock import SystemClock
+    from trailwatch.detect.profile import Profile, rows_of
     from trailwatch.sources.files import find_files
 
     started, now = time.perf_counter(), SystemClock().now()
     wanted = _Wanted(least=Severity(least), fail_on=Severity(fail_on) if fail_on else None, **output)
     config = invocation.config()
-    rules = partial(_load, config, dict(invocation.environment), dirs, only, profile)
+    rules = partial(_load, config, dict(invocation.environment), dirs, only, profile, pipelines)
     ruleset = rules()
     silent = wanted.show != "matches"
     memory = _memory(ruleset, learned, seconds(learn_until, "--learn-until", now))
@@ -144,11 +156,14 @@ def command(
     files = find_files(paths)
     suppressions = scan_suppressions(config, invocation.environment, places, unsuppressed=unsuppressed)
     with _opened(wanted.output) as stream:
-        processes = workers or cores()
-        engine = wiring.engine_of(ruleset, silent=silent, tables=wiring.addresses_of(config))
+        processes = 1 if clocked else workers or cores()
+        clock = Profile() if clocked else None
+        engine = wiring.engine_of(ruleset, silent=silent, tables=wiring.addresses_of(config), profile=clock)
         result = _scan(files, job, engine, ruleset, memory, suppressions, processes)
         alerts = _write(result, wanted, stream)
     took = time.perf_counter() - started
+    if clock is not None:
+        click.echo("\n".join(rows_of(clock)), err=True)
     if wanted.stats:
         _write_stats(wanted, result, alerts, took, processes)
     for line in (*_complaints(result, ruleset), *suppressions.complaints()):
@@ -160,11 +175,16 @@ def command(
 
 
 def _load(
-    config: Config, environment: Mapping[str, str], dirs: Sequence[Path], only: Sequence[str], profile: str | None
+    config: Config,
+    environment: Mapping[str, str],
+    dirs: Sequence[Path],
+    only: Sequence[str],
+    profile: str | None,
+    pipelines: Sequence[Path],
 ) -> RuleSet:
     from trailwatch import wiring
 
-    return wiring.load_ruleset(config, environment, dirs=dirs, only=only, profile=profile)
+    return wiring.load_ruleset(config, environment, dirs=dirs, only=only, profile=profile, pipelines=pipelines)
 
 
 def _engine(rules: Callable[[], RuleSet], config: Config, *, silent: bool) -> Engine:

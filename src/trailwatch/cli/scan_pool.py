@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext
 from typing import BinaryIO, NamedTuple
 
 from trailwatch.decode.containers import split_text
@@ -183,7 +184,8 @@ def _scan(batch: Sequence[LogFile], engine: Engine, job: Job, stdin: BinaryIO | 
 
 
 def _scan_file(file: LogFile, engine: Engine, job: Job, stdin: BinaryIO | None) -> Found:
-    content = unpack_file(file, stdin)
+    with nullcontext() if engine.profile is None else engine.profile.stage("read and inflate"):
+        content = unpack_file(file, stdin)
     if not isinstance(content, Delivery):
         if job.since is None and job.until is None and (found := engine.evaluate_whole(content)) is not None:
             return found

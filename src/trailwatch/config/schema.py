@@ -87,6 +87,10 @@ class RulesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which of the shipped rules: `core` or `standard`."""
     disabled: tuple[str, ...] = ()
     """Ids or slugs of rules that do not run."""
+    placeholders: dict[str, tuple[str, ...]] = {}
+    """Values for `%name%` in Sigma values with the modifier `expand`: a table of lists of texts."""
+    pipelines: tuple[str, ...] = ()
+    """pySigma processing pipelines in YAML, applied to every Sigma rule in this order."""
 
 
 class SuppressionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

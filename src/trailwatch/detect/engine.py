@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple, overload
@@ -16,6 +17,7 @@ from trailwatch.detect.compile import compile_predicate
 from trailwatch.detect.derived import ScriptEvent
 from trailwatch.detect.links import ISSUING_NAMES, LinkMaker, may_issue, own_links
 from trailwatch.detect.plans import NOTHING, CompiledRule, Plan, PlanTable
+from trailwatch.detect.profile import Profile
 from trailwatch.detect.record import Record
 from trailwatch.detect.signals import SignalMaker, plain_paths, wants_of
 from trailwatch.detect.verdict import verdict
@@ -38,20 +40,30 @@ class Engine:
             not run then.
         tables: what is known of addresses; None where nothing is.
         links: whether links between identities are wanted.
+        profile: told of everything that costs time.
 
     Raises:
         RuleError: a condition holds a value that does not fit its operator.
     """
 
     def __init__(
-        self, rules: RuleSet, *, silent: bool = False, tables: AddressBook | None = None, links: bool = True
+        self,
+        rules: RuleSet,
+        *,
+        silent: bool = False,
+        tables: AddressBook | None = None,
+        links: bool = True,
+        profile: Profile | None = None,
     ) -> None:
+        self.profile = profile
         wants = wants_of(rules)
         ordered = sorted((*rules.rules, *rules.first_seen), key=lambda rule: rule.info.id)
         if silent:
             ordered = [rule for rule in ordered if rule.info.alerting or rule.info.id in wants]
+        if profile is not None:
+            ordered = [profile.with_clock(rule) for rule in ordered]
         try:
-            table = PlanTable(ordered, plain_paths(rules))
+            table = PlanTable(ordered, plain_paths(rules), profile=profile)
         except ValueError as error:
             raise _blame(ordered, error) from None
         self._decode_whole = trail_decoder(table.struct).decode
@@ -65,7 +77,7 @@ class Engine:
 
     def evaluate(self, delivery: Delivery) -> Found:
         """Everything stage 1 has to say about the delivery; matches by (position, rule id)."""
-        run = _Run(self._means, delivery)
+        run = _Run(self._means, delivery, self.profile)
         run.all()
         return run.found()
 
@@ -76,18 +88,25 @@ class Engine:
         """
         if not body.clean:
             return None
-        try:
-            events = self._decode_whole(body.text).records
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return None
-        if not isinstance(events, list) or not has_room(body.text, len(events)):
-            return None
-        if len({event.eventID for event in events}) < len(events):
-            return None  # duplicates are told by their accounts, one by one
+        with self._stage("decode records"):
+            try:
+                events = self._decode_whole(body.text).records
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                return None
+            if not isinstance(events, list) or not has_room(body.text, len(events)):
+                return None
+            if len({event.eventID for event in events}) < len(events):
+                return None  # duplicates are told by their accounts, one by one
         delivery = Delivery(body.origin, _Later(body.text, len(events)), range(len(events)))
-        run = _Run(self._means, delivery)
-        run.promising(events)
-        return run.found()
+        run = _Run(self._means, delivery, self.profile)
+        with self._stage("look up plans"):
+            promising = run.looked_up(events)
+        with self._stage("judge what could match; matches, signals, links"):
+            run.judge(promising)
+            return run.found()
+
+    def _stage(self, name: str) -> AbstractContextManager[None]:
+        return nullcontext() if self.profile is None else self.profile.stage(name)
 
 
 def _blame(rules: Sequence[Rule], error: ValueError) -> RuleError:
@@ -137,7 +156,8 @@ class _Later(Sequence[msgspec.Raw]):
 class _Run:
     """One delivery's way through the rules."""
 
-    def __init__(self, means: _Means, delivery: Delivery) -> None:
+    def __init__(self, means: _Means, delivery: Delivery, profile: Profile | None = None) -> None:
+        self._profile = profile
         self._table, self._maker, self._callers, self._feeders, self._issuing, self._book = means
         self._maker.begin()
         self._delivery = delivery
@@ -173,11 +193,15 @@ class _Run:
             else:
                 self._planned(event, Record(raw, event, self._book), position, plan)
 
-    def promising(self, events: Sequence[Any]) -> None:
-        """The same for events that are decoded already, none of them a duplicate."""
-        records = self._delivery.records
+    def looked_up(self, events: Sequence[Any]) -> list[tuple[int, Any, Plan]]:
+        """Those of the decoded events that have to be judged, none of them a duplicate."""
         promising = self._table.promising(events, self._issuing)
         self._unmatched += len(events) - len(promising)
+        return promising
+
+    def judge(self, promising: Sequence[tuple[int, Any, Plan]]) -> None:
+        """The same as `all` for these events."""
+        records = self._delivery.records
         for number, event, plan in promising:
             if plan.insight:
                 self._insights += 1
@@ -241,6 +265,9 @@ class _Run:
         self._found.signals += signals
         self._found.tally.unkeyed += unkeyed
         self._found.tally.matches += len(said)
+        if self._profile is not None:
+            for one in held:
+                self._profile.cost(one.rule).matches += one.rule.info.id in said
         if said:
             if self._issuing:
                 plain = record.plain

@@ -17,6 +17,7 @@ import msgspec
 from trailwatch.detect.classes import LONGEST_KEPT, VALUES_KEPT, Classes, plain_path
 from trailwatch.detect.compile import Node, Test, compile_tree, guarded, reduce, slots_of
 from trailwatch.detect.leaf import REFERENCES
+from trailwatch.detect.profile import Profile
 from trailwatch.detect.reason import Teller, teller
 from trailwatch.detect.record import Record, getter
 from trailwatch.detect.schema import FREE_FIELDS, build, classes_at, values_at
@@ -121,12 +122,20 @@ class PlanTable:
         rules: the rules, in the order in which their matches are told.
         further: plain fields that somebody else wants of the events, besides the rules' conditions.
         plans_kept: how many plans are remembered before all tables are emptied.
+        profile: told of everything that costs time.
 
     Raises:
         ValueError: a field's value does not fit its operator.
     """
 
-    def __init__(self, rules: Sequence[Rule], further: Iterable[str] = (), plans_kept: int = PLANS_KEPT) -> None:
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        further: Iterable[str] = (),
+        plans_kept: int = PLANS_KEPT,
+        profile: Profile | None = None,
+    ) -> None:
+        self._profile = profile
         self._plans_kept = plans_kept
         by_path: dict[str, list[Field]] = {}
         every = [field for rule in rules for field in fields_of(rule.condition)]
@@ -229,15 +238,29 @@ class PlanTable:
                 look = classes_at([self._paths[slot] for slot in slots], [self._classes[slot] for slot in slots])
                 branch = _Branch(None, look, slots, left)
             else:
-                branch = _Branch(_plan_of(left))
+                branch = _Branch(self._plan_of(left))
         self._keep(self._branches, key, branch)
         return branch
 
     def _plan(self, branch: _Branch, key: tuple[int, ...]) -> Plan:
         masks = {slot: self._classes[slot].masks[number] for slot, number in zip(branch.slots, key, strict=True)}
-        plan = _plan_of(_left(branch.left, masks))
+        plan = self._plan_of(_left(branch.left, masks))
         self._keep(branch.plans, key, plan)
         return plan
+
+    def _plan_of(self, left: Sequence[tuple[CompiledRule, Node | None]]) -> Plan:
+        if not left:
+            return NOTHING
+        tests = [(compiled, guarded(node)) for compiled, node in left if node is not None]
+        if self._profile is not None:
+            for compiled, _ in left:
+                self._profile.cost(compiled.rule).plans += 1
+            tests = [(compiled, self._profile.timed(compiled.rule, test)) for compiled, test in tests]
+        return Plan(
+            insight=False,
+            certain=tuple(compiled for compiled, node in left if node is None),
+            open=tuple(tests),
+        )
 
     def _keep(self, table: dict[tuple[int, ...], Any], key: tuple[int, ...], what: Plan | _Branch) -> None:
         """Remembers a plan, or empties every table together when they are full: plans know classes by number."""
@@ -262,17 +285,6 @@ def _left(
         if rest is not False:
             left.append((compiled, None if rest is True else rest))
     return tuple(left)
-
-
-def _plan_of(left: Iterable[tuple[CompiledRule, Node | None]]) -> Plan:
-    rules = list(left)
-    if not rules:
-        return NOTHING
-    return Plan(
-        insight=False,
-        certain=tuple(compiled for compiled, node in rules if node is None),
-        open=tuple((compiled, guarded(node)) for compiled, node in rules if node is not None),
-    )
 
 
 def _roots_of(field: Field) -> Iterator[str]:

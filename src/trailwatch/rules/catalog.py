@@ -59,14 +59,18 @@ def load_rules(
         pipelines: pySigma processing pipelines for Sigma rules.
 
     Raises:
-        RuleError: a folder does not exist, a profile is unknown, or `only` names a rule that is not there.
+        RuleError: a folder or pipeline does not exist, a profile is unknown, or `only` names a rule that is not
+            there.
     """
     if profile not in PROFILES:
         raise RuleError("profile", f"expected {' or '.join(PROFILES)}, got {profile!r}", "choose one of them")
+    for path in pipelines:
+        if not path.is_file():
+            raise RuleError(str(path), "there is no such processing pipeline", "correct the path")
     problems: list[Problem] = []
     skipped: Counter[str] = Counter()
     files = list(_files(_roots(dirs, shipped=shipped), skipped, problems))
-    chosen = [*(placeholders or {}).items()], [path.read_bytes() for path in pipelines if path.is_file()]
+    chosen = [*(placeholders or {}).items()], [path.read_bytes() for path in pipelines]
     digest = cache.digest_of([repr(chosen).encode(), *(part for file in files for part in _content(file))])
     scripts: dict[str, Script] = {}
     read = _cached(cache_dir, digest, lambda: _read(files, scripts, placeholders, pipelines))

@@ -211,3 +211,57 @@ def test_every_example_of_every_shipped_rule_says_the_same_in_one_engine_of_all_
         if ((at, rule.info.id) in matched) != example.matches
     ]
     assert wrong == []
+
+
+EXPANDED = """title: What the table names
+id: 0f7b3b0e-0d2e-4b7a-9a57-6f2a0c0a0078
+logsource: {product: aws, service: cloudtrail}
+detection:
+  selection: {call|expand: '%calls%'}
+  condition: selection
+"""
+
+
+def test_placeholders_and_pipelines_of_the_configuration_and_of_an_option_apply(tmp_path):
+    (tmp_path / "expanded.yml").write_text(EXPANDED)
+    pipeline = tmp_path / "names.pipeline"
+    pipeline.write_text(
+        "name: p\npriority: 10\ntransformations:\n- {id: m, type: field_name_mapping, mapping: {call: eventName}}\n"
+    )
+    config = tmp_path / "trailwatch.toml"
+    rules = '[rules]\nshipped = false\n[rules.placeholders]\ncalls = ["CreateUser", "DeleteUser"]\n'
+    log = tmp_path / "log.json"
+    log.write_text(json.dumps(event("DeleteUser")))
+
+    def scan(settings, *words):
+        config.write_text(settings)
+        command = ["--config", str(config), *words, "--rules", str(tmp_path / "expanded.yml")]
+        return CliRunner(env={"XDG_CACHE_HOME": str(tmp_path / "cache")}).invoke(main, command)
+
+    shown = scan(rules, "rules", "show", "expanded", "--pipeline", str(pipeline))
+    assert "eventName" in shown.stdout
+    assert "DeleteUser" in shown.stdout
+    assert "1 alert" in scan(rules, "scan", str(log), "--pipeline", str(pipeline)).stderr
+    assert (
+        "1 alert" in scan(rules.replace("[rules]", f'[rules]\npipelines = ["{pipeline}"]'), "scan", str(log)).stderr
+    )
+    assert "0 alerts" in scan(rules, "scan", str(log)).stderr
+    missing = scan(rules.replace("[rules]", '[rules]\npipelines = ["/nowhere.yml"]'), "scan", str(log))
+    assert "/nowhere.yml" in str(missing.exception)
+
+
+def test_profile_rules_tells_what_each_rule_cost(tmp_path):
+    config, log = tmp_path / "trailwatch.toml", tmp_path / "log.json"
+    config.write_text("[rules]\nshipped = false\n")
+    (tmp_path / "made_by_hand.yml").write_text(RULE % "false")
+    made = event("CreateUser", requestParameters={"password": "s3cret-word"})
+    log.write_text(json.dumps({"Records": [made]}))
+
+    result = CliRunner(env={"XDG_CACHE_HOME": str(tmp_path / "cache")}).invoke(
+        main,
+        ["--config", str(config), "scan", str(log), "--rules", str(tmp_path / "made_by_hand.yml"), "--profile-rules"],
+    )
+
+    assert "decode records" in result.stderr
+    row = next(line for line in result.stderr.splitlines() if line.startswith("made_by_hand"))
+    assert row.split()[3:] == ["1", "1", "1"]
