@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import argparse
 import ast
+import functools
 import inspect
 import re
 import sys
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,14 +76,65 @@ def exit_codes() -> str:
 
 def shipped_rules() -> str:
     """The rules that ship, most severe first."""
+    return _rule_table(_shipped())
+
+
+def core_rules() -> str:
+    """The rules of the profile `core`."""
+    return _rule_table(one for one in _shipped() if "core" in one.info.profiles)
+
+
+def standard_rules() -> str:
+    """The alerting rules of the profile `standard` that `core` leaves out."""
+    return _rule_table(one for one in _shipped() if "core" not in one.info.profiles and one.info.alerting)
+
+
+def catalogue() -> str:
+    """What rule sets in general detect, and the rule here that does, or why there is none."""
+    import csv
+
+    from trailwatch import rulepack
+
+    with (Path(rulepack.__path__[0]) / "coverage.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    counts = [f"{sum(row['how'] == how for row in rows)} {text}" for how, text in _HOW.items()]
+    lines = [
+        f"| {row['row']} | {_HOW[row['how']]} | {', '.join(f'`{slug}`' for slug in row['rules'].split())} | "
+        f"{_cell(row['reason'])} |"
+        for row in rows
+    ]
+    head = [f"{len(rows)} detections: {', '.join(counts)}.", "", "| Detection | Here | Rules | Reason |"]
+    return "\n".join([*head, "|---|---|---|---|", *lines, ""])
+
+
+_HOW = {
+    "rule": "found",
+    "event": "the event alone is found",
+    "signal": "feeds other rules",
+    "none": "left out",
+}
+
+
+@functools.cache
+def _shipped() -> tuple[Any, ...]:
+    """Every rule that ships, over one event or several, most severe first."""
     from trailwatch.rules.catalog import load_rules
 
-    rules = sorted((rule.info for rule in load_rules([]).rules), key=lambda r: (-r.severity.rank, r.slug))
-    rows = [
-        f"| `{rule.slug}` | {rule.severity.value} | {_cell(rule.title)} | {', '.join(rule.techniques)} |"
-        for rule in rules
-    ]
-    return "\n".join(["| Rule | Severity | What it finds | ATT&CK |", "|---|---|---|---|", *rows, ""])
+    rules = load_rules([])
+    every = [*rules.rules, *rules.first_seen, *rules.correlations]
+    return tuple(sorted(every, key=lambda one: (-one.info.severity.rank, one.info.slug)))
+
+
+def _rule_table(rules: Iterable[Any]) -> str:
+    from trailwatch.rules.rule import Correlation
+
+    rows = []
+    for rule in rules:
+        info = rule.info
+        kind = "over time" if isinstance(rule, Correlation) else "unusual" if rule.remembers else "event"
+        alerts = info.severity.value if info.alerting else f"{info.severity.value}, feeds others"
+        rows.append(f"| `{info.slug}` | {alerts} | {kind} | {_cell(info.title)} | {', '.join(info.techniques)} |")
+    return "\n".join(["| Rule | Severity | Kind | What it finds | ATT&CK |", "|---|---|---|---|---|", *rows, ""])
 
 
 def derived_fields() -> str:
@@ -98,6 +150,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "exit_codes": exit_codes,
     "shipped_rules": shipped_rules,
+    "core_rules": core_rules,
+    "standard_rules": standard_rules,
+    "catalogue": catalogue,
     "derived_fields": derived_fields,
 }
 

@@ -12,6 +12,7 @@ from trailwatch.model.principal import Principal, principal_of
 from trailwatch.model.secrets import masked
 from trailwatch.notify.plain import Masking, inert, read_record, values_at
 from trailwatch.notify.view import AlertLine, AlertView, EventRow, Fact, MessageView, Moment, Reference, RuleView
+from trailwatch.rules.derived_names import PREFIX
 
 ALERTS_IN_FULL = 6
 """Further alerts of a message get one line each, so that a flood stays readable."""
@@ -187,9 +188,17 @@ def _alert_facts(
     if evidence:
         record = records[id(evidence[0])]
         paths = [path for path in alert.rule.fields if path not in SHOWN_ANYWAY]
-        yield from _facts([(_label(path), values_at(record, path)) for path in paths], show)
+        yield from _facts([(_label(path), _values(record, path)) for path in paths], show)
     for label, value in alert.context.items():
         yield Fact(inert(label, 80), show(value))
+
+
+def _values(record: Mapping[str, Any], path: str) -> list[Any]:
+    if not path.startswith(PREFIX):
+        return values_at(record, path)
+    from trailwatch.detect.derived import derive
+
+    return derive(path, record)
 
 
 def _label(path: str) -> str:
