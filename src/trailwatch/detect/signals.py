@@ -15,9 +15,9 @@ from trailwatch.detect import callers
 from trailwatch.detect.leaf import text_of
 from trailwatch.detect.links import identity_of
 from trailwatch.detect.record import Record, getter
-from trailwatch.detect.schema import PLAIN_FIELDS
+from trailwatch.detect.schema import PLAIN_FIELDS, values_at
 from trailwatch.model.event import Event
-from trailwatch.model.identity import shortened, synthetic_event_id
+from trailwatch.model.identity import KEY_KEPT, shortened, synthetic_event_id
 from trailwatch.model.sighting import DAY
 from trailwatch.model.signal import ACTOR, Brief, Signal
 from trailwatch.rules.rule import Correlation, RuleSet
@@ -41,6 +41,8 @@ class Want(NamedTuple):
     """What finds the value that is counted or summed; empty where none is."""
     whole: bool = False
     """Whether the record goes with it, as evidence of what is told later."""
+    plain: Callable[[Any], tuple[Any, ...]] | None = None
+    """What takes the key and then the value out of an event's plain fields, where that is all there is to them."""
 
 
 def wants_of(rules: RuleSet) -> dict[str, list[Want]]:
@@ -56,8 +58,9 @@ def wants_of(rules: RuleSet) -> dict[str, list[Want]]:
                 wants.setdefault(name, []).append(_want(correlation, name))
     for rule in rules.first_seen:
         if rule.first_seen is not None:
-            key = tuple(map(_key_getter, rule.first_seen.fields))
-            wants.setdefault(rule.info.id, []).append(Want(rule.info.id, key, (), whole=True))
+            fields = rule.first_seen.fields
+            want = Want(rule.info.id, tuple(map(_key_getter, fields)), (), whole=True, plain=_plain(fields))
+            wants.setdefault(rule.info.id, []).append(want)
         if rule.travel is not None:
             key = tuple(map(_key_getter, rule.travel.by))
             wants.setdefault(rule.info.id, []).append(Want(rule.info.id, key, (getter(LOCATION),), whole=True))
@@ -186,8 +189,13 @@ def _brief_of(event: Event, raw: bytes) -> Brief:
 
 def _want(correlation: Correlation, rule_id: str) -> Want:
     counted = correlation.limit.fields if correlation.limit is not None else ()
-    key = tuple(map(_key_getter, paths_of(correlation, rule_id)))
-    return Want(correlation.info.id, key, tuple(map(getter, counted)))
+    paths = paths_of(correlation, rule_id)
+    plain = _plain((*paths, *counted)) if len(counted) < 2 else None  # noqa: PLR2004 several values are joined
+    return Want(correlation.info.id, tuple(map(_key_getter, paths)), tuple(map(getter, counted)), plain=plain)
+
+
+def _plain(paths: Sequence[str]) -> Callable[[Any], tuple[Any, ...]] | None:
+    return values_at(paths) if paths and all(path in PLAIN_FIELDS for path in paths) else None
 
 
 def _key_getter(path: str) -> Getter | None:
@@ -196,6 +204,13 @@ def _key_getter(path: str) -> Getter | None:
 
 def _combinations(want: Want, record: Record, brief: Brief) -> Iterable[tuple[tuple[str, ...], str]]:
     """Keys with values, each once, at most `KEYS_OF_ONE_EVENT`."""
+    if want.plain is not None and record.plain is not None:
+        texts = want.plain(record.plain)
+        for text in texts:
+            if type(text) is not str or not text or len(text) > KEY_KEPT:
+                break
+        else:
+            return [(texts[:-1], texts[-1])] if want.value else [(texts, "")]
     keys = [[brief.principal] if get is None else _texts(get(record)) for get in want.key]
     values = [_texts(get(record)) for get in want.value]
     if all(len(texts) == 1 for texts in (*keys, *values)):
