@@ -15,6 +15,7 @@ from trailwatch.rules.lint_conditions import doubts
 from trailwatch.rules.lint_places import Source
 from trailwatch.rules.rule import Correlation, Problem, Rule, RuleSet
 from trailwatch.rules.sigma_check import RULE_KEYS
+from trailwatch.rules.sigma_yaml import Document
 
 _SHIPPED = "rulepack/"
 _BUILT_IN = "built-in"
@@ -118,18 +119,25 @@ def _unknown_keys(source: Source) -> Iterator[Problem]:
 
 
 def _unused(source: Source) -> Iterator[Problem]:
-    """Selections that no condition names."""
+    """Selections that no condition names, in the same document or, where some are joined, anywhere in the file."""
+    joins = any(isinstance(one.data, dict) and "action" in one.data for one in source.documents)
+    shared = [word for one in source.documents for word in _condition_words(one)] if joins else []
     for document in source.documents:
         detection = document.data.get("detection") if isinstance(document.data, dict) else None
         if not isinstance(detection, dict):
             continue
-        conditions = detection.get("condition", "")
-        text = " ".join(map(str, conditions)) if isinstance(conditions, list) else str(conditions)
-        words = _WORD.findall(text)
+        words = shared or list(_condition_words(document))
         for name in detection:
             used = "them" in words or any(fnmatch.fnmatchcase(str(name), word) for word in words)
             if name not in {"condition", "timeframe"} and not used:
                 yield _warning(document.at("detection", name), f'no condition names the selection "{name}"')
+
+
+def _condition_words(document: Document) -> Iterator[str]:
+    detection = document.data.get("detection") if isinstance(document.data, dict) else None
+    conditions = detection.get("condition", "") if isinstance(detection, dict) else ""
+    for condition in conditions if isinstance(conditions, list) else [conditions]:
+        yield from _WORD.findall(str(condition))
 
 
 def _renamed(rules: Sequence[Rule | Correlation]) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from trailwatch.rules.derived_names import PREFIX
 from trailwatch.rules.names import meant
 from trailwatch.rules.predicate import And, Const, Field, Not, Op, Or, Predicate, Value, fields_of
 from trailwatch.rules.record_fields import OPEN, VALUES, unknown_field
+from trailwatch.rules.sigma_detection import PART_RANGES
 
 _NEVER_CODES = frozenset({"success", "none", "null", "ok", "200", "-", "n/a"})
 _NAMED = 3
@@ -50,7 +51,11 @@ def _field(field: Field, names: ApiNames) -> Iterator[Doubt]:
     if hint is not None:
         yield Doubt(f'records have no field "{field.path}"' + (f"; {hint}" if hint else ""), field.path)
         return
+    if "{}" in field.path:
+        yield Doubt(f'"{field.path}": lists are walked unasked; write it without {{}}', field.path)
     for value in field.values:
+        if field.op in PART_RANGES and value not in PART_RANGES[field.op]:
+            yield Doubt(f"no time has the {field.op.value} {value}", field.path, value)
         if field.path == "eventName":
             yield from _event_name(field, str(value), names)
         elif field.op is Op.EQ and field.path == "eventSource":

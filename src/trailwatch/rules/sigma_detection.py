@@ -112,7 +112,7 @@ _HOLDS: dict[Op, Callable[[float, float], bool]] = {
     Op.GT: operator.gt,
     Op.GTE: operator.ge,
 }
-_PART_RANGES = {
+PART_RANGES = {
     Op.MINUTE: range(60),
     Op.HOUR: range(24),
     Op.DAY: range(1, 32),
@@ -157,7 +157,7 @@ def _comparison(path: str, value: SigmaCompareExpression) -> Predicate:
         raise UnsupportedError(f'comparison {value.op.name.lower()} at field "{path}"; use neq')
     if isinstance(value.number, SigmaTimestampPart):
         part = Op(value.number.timestamp_part.name.lower())
-        wanted = tuple(number for number in _PART_RANGES[part] if _HOLDS[op](number, value.number.number))
+        wanted = tuple(number for number in PART_RANGES[part] if _HOLDS[op](number, value.number.number))
         return Field(path, part, wanted) if wanted else Const(value=False)
     return Field(path, op, (value.number.number,))
 

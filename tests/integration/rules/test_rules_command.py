@@ -7,6 +7,7 @@ from click.testing import CliRunner
 from trailwatch.archive import Archive
 from trailwatch.cli.main import main
 from trailwatch.detect.engine import Engine
+from trailwatch.enrich.documentation import ExampleAddresses
 from trailwatch.errors import UsageError
 from trailwatch.rules.catalog import load_rules
 from trailwatch.testing import delivery, event
@@ -202,7 +203,7 @@ def test_every_example_of_every_shipped_rule_says_the_same_in_one_engine_of_all_
     assert rules
     cases = [(rule, example) for rule in rules for example in rule.examples]
     records = [example.record | {"eventID": f"example-{at}"} for at, (_, example) in enumerate(cases)]
-    found = Engine(ruleset).evaluate(delivery(records))
+    found = Engine(ruleset, tables=ExampleAddresses()).evaluate(delivery(records))
     assert not found.rejects
     matched = {(match.position, match.rule.id) for match in found.matches}
     wrong = [

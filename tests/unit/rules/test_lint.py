@@ -158,6 +158,16 @@ root, user = Field("userIdentity.type", Op.EQ, ("Root",)), Field("userIdentity.t
 failed = Field("errorCode", Op.EXISTS)
 
 
+def test_a_condition_in_a_shared_document_names_selections_of_the_others(tmp_path):
+    path = tmp_path / "r.yml"
+    path.write_text(
+        "action: global\ntitle: T\nlogsource: {product: aws, service: cloudtrail}\ndetection: {condition: s}\n---\n"
+        "detection: {s: {eventName: CreateUser}, other: {eventName: DeleteUser}}\n"
+    )
+    told = [problem.text for problem in lint(load_rules([path], shipped=False))]
+    assert [text for text in told if "no condition names" in text] == ['no condition names the selection "other"']
+
+
 @pytest.mark.parametrize(
     ("condition", "words"),
     [
@@ -171,6 +181,8 @@ failed = Field("errorCode", Op.EXISTS)
         (And((name, Or((root, And((root, user)))))), "never holds"),
         (Field("eventName", Op.EQ, ("createuser",), cased=True), 'spelled "CreateUser"'),
         (Field("eventName", Op.LIKE, ("*NoSuchThing*",)), "no event name"),
+        (Field("eventTime", Op.HOUR, (9, 25)), "no time has the hour 25"),
+        (Field("requestParameters.items{}.cidrIp", Op.EQ, ("x",)), "write it without {}"),
     ],
 )
 def test_what_never_holds_is_found(condition, words):
