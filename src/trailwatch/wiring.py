@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from trailwatch.detect.profile import Profile
     from trailwatch.detect.suppress import Suppressor
     from trailwatch.detect.surroundings import Surroundings
+    from trailwatch.enrich.addresses import Addresses
     from trailwatch.ports import AddressBook, Notifier
     from trailwatch.rules.rule import RuleSet
     from trailwatch.rules.suppression import Suppression
@@ -165,11 +166,17 @@ def addresses_of(config: Config) -> Surroundings:
     import msgspec
 
     from trailwatch.detect.surroundings import Surroundings
-    from trailwatch.enrich.addresses import Addresses
 
     own = (account.role_arn for account in config.account if account.role_arn)
     things = {**msgspec.structs.asdict(config.self), "role": (*config.self.role, *own)}
-    return Surroundings(Addresses(config.addresses), accounts=config.organization.accounts, things=things)
+    return Surroundings(tables_of(config), accounts=config.organization.accounts, things=things)
+
+
+def tables_of(config: Config) -> Addresses:
+    """The tables of addresses alone, to ask what is wrong with them."""
+    from trailwatch.enrich.addresses import Addresses
+
+    return Addresses(config.addresses)
 
 
 def notify_settings(config: Config) -> tuple[NotifySettings, ...]:

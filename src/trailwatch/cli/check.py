@@ -55,7 +55,7 @@ def command(
             write_plan(assembly, regions)
             return
         report = assembly.cycle(regions=regions, reach_back=reach_back).run()
-    skipped = skipped_rules(assembly)
+    skipped = [*skipped_rules(assembly), *wiring.tables_of(config).missing()]
     report.problems.extend(skipped)
     report.problems.extend(assembly.suppressions.complaints())
     _write(report, assembly, form, on_terminal=on_terminal)

@@ -70,11 +70,16 @@ def check(invocation: Invocation) -> None:
     errors = [problem for problem in rules.problems if problem.error]
     for problem in errors:
         click.echo(f"{problem.origin}: {problem.text}", err=True)
+    tables = wiring.tables_of(config).problems()
+    for problem_text in tables:
+        click.echo(problem_text, err=True)
     where = str(loaded.path) if loaded.path else "no configuration file, defaults"
     accounts = len(config.account) or 1
     click.echo(f"{where}: {len(rules.rules)} rules, {accounts} account(s), {len(notifiers)} notifier(s)")
     if errors:
         raise UsageError("rules", f"{len(errors)} cannot be loaded", "correct the lines above")
+    if tables:
+        raise UsageError("addresses", f"{len(tables)} table(s) cannot be read", "correct the lines above")
 
 
 @command.command()

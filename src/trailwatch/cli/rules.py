@@ -185,12 +185,14 @@ def explain(
     The event comes from a file (a log, a JSON record, or JSON lines; every event in it unless --event-id names one)
     or, with --event-id alone, from the archive of what was polled.
     """
+    from trailwatch import wiring
     from trailwatch.decode.records import to_mapping
     from trailwatch.detect.explain import explain as explained
     from trailwatch.detect.explain import outline
     from trailwatch.model.secrets import Mask
     from trailwatch.rules.rule import Rule
 
+    tables = wiring.addresses_of(invocation.config())
     ruleset = _load(invocation, dirs, pipelines, only=[rule])
     found = _named(ruleset, rule)
     if not isinstance(found, Rule):
@@ -199,7 +201,7 @@ def explain(
             click.echo(_plain(line))
     asked = [found] if isinstance(found, Rule) else [*ruleset.rules, *ruleset.first_seen]
     for raw, one in itertools.product(_events(invocation, file, event_id), asked):
-        explanation = explained(one, raw)
+        explanation = explained(one, raw, tables)
         verdict = "matches" if explanation.matches else "does not match"
         if explanation.matches and one.remembers:
             verdict = "may match, by what was seen before:"

@@ -141,6 +141,7 @@ def command(
     from trailwatch.cli.times import seconds
     from trailwatch.clock import SystemClock
     from trailwatch.detect.profile import Profile, rows_of
+    from trailwatch.model.inert import for_terminal
     from trailwatch.sources.files import find_files
 
     started, now = time.perf_counter(), SystemClock().now()
@@ -166,11 +167,12 @@ def command(
         click.echo("\n".join(rows_of(clock)), err=True)
     if wanted.stats:
         _write_stats(wanted, result, alerts, took, processes)
-    for line in (*_complaints(result, ruleset), *suppressions.complaints()):
+    unread = [for_terminal(f"warning: {text}") for text in wiring.tables_of(config).problems()]
+    for line in (*_complaints(result, ruleset), *unread, *suppressions.complaints()):
         click.echo(line, err=True)
     click.echo(_summary(result, len(files), alerts, took), err=True)
     problems = (*ruleset.problems, *suppressions.problems)
-    skipped = result.rejects or result.failures or any(problem.error for problem in problems)
+    skipped = result.rejects or result.failures or unread or any(problem.error for problem in problems)
     sys.exit(LEVEL_MET if _level_met(result, wanted) else SKIPPED if skipped else 0)
 
 

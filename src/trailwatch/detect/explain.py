@@ -11,6 +11,7 @@ from trailwatch.detect.compile import Node, compile_tree
 from trailwatch.detect.derived import ScriptEvent
 from trailwatch.detect.reason import seen
 from trailwatch.detect.record import Record
+from trailwatch.ports import AddressBook
 from trailwatch.rules.describe import clause
 from trailwatch.rules.predicate import And, Const, Field, Not
 from trailwatch.rules.rule import Rule
@@ -36,18 +37,20 @@ class Explanation(msgspec.Struct, frozen=True):
     clauses: Clause
 
 
-def explain(rule: Rule, raw: bytes) -> Explanation:
+def explain(rule: Rule, raw: bytes, tables: AddressBook | None = None) -> Explanation:
     """The verdict of the rule and of each of its clauses; the verdict is what a scan says.
 
     Args:
         rule: the rule.
         raw: the record, one JSON object.
+        tables: what is known of addresses; None where nothing is.
 
     Raises:
         DecodeError: it is no record that a scan would read.
     """
-    record = Record(raw)
+    record = Record(raw, None, tables)
     event = ScriptEvent(record.full, "event")
+    event.book = tables
     condition = _explain(compile_tree(rule.condition), record)
     if rule.script is None:
         return Explanation(condition.holds, condition)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -59,7 +60,19 @@ class Addresses:
 
     def problems(self) -> list[str]:
         """What is wrong with the tables, for people; reads them."""
+        if self._settings == AddressSettings():
+            return []
         return self._read().problems
+
+    def missing(self) -> list[str]:
+        """What can be told to be wrong without reading anything: files that are not there."""
+        settings = self._settings
+        paths = (*settings.mmdb, settings.aws_ranges, *(one.path for one in settings.list))
+        return [
+            f"{path}: cannot be read; correct [addresses] or put the file there"
+            for path in paths
+            if path and not os.access(_path(path), os.R_OK)
+        ]
 
     def about(self) -> list[str]:
         """One line for each table that could be read."""
