@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import click
 
 from trailwatch.cli.main import Invocation
+from trailwatch.cli.scan_summary import Result, Wanted, complaints, level_met, opened, summary, write_stats
 from trailwatch.model.severity import Severity
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from trailwatch.cli.scan_memory import ScanMemory
     from trailwatch.cli.scan_pool import Job, Progress
     from trailwatch.cli.scan_suppressions import ScanSuppressions
     from trailwatch.config.schema import Config
     from trailwatch.detect.engine import Engine
     from trailwatch.model.alert import Alert
-    from trailwatch.model.incident import Incident
-    from trailwatch.model.match import Match, Reject, RuleFailure, Tally
+    from trailwatch.model.match import Match
     from trailwatch.rules.rule import RuleSet
     from trailwatch.sources.files import LogFile
 
@@ -34,31 +31,7 @@ SKIPPED = 3
 """Exit code: done, but something was skipped."""
 LEVEL_MET = 10
 """Exit code: done, and `--fail-on` found what it looks for."""
-_REASONS_SHOWN = 10
 _LEVELS = click.Choice([level.value for level in Severity])
-
-
-class _Wanted(NamedTuple):
-    """What the options say about the result."""
-
-    show: str
-    form: str
-    output: str | None
-    least: Severity
-    fail_on: Severity | None
-    stats: str | None
-
-
-class _Result(NamedTuple):
-    """Everything that was found; matches in order, all severities."""
-
-    matches: list[Match]
-    """Those of correlations last."""
-    alerts: list[Alert]
-    incidents: list[Incident]
-    rejects: list[Reject]
-    failures: list[RuleFailure]
-    tally: Tally
 
 
 @click.command()
@@ -145,7 +118,7 @@ def command(
     from trailwatch.sources.files import find_files
 
     started, now = time.perf_counter(), SystemClock().now()
-    wanted = _Wanted(least=Severity(least), fail_on=Severity(fail_on) if fail_on else None, **output)
+    wanted = Wanted(least=Severity(least), fail_on=Severity(fail_on) if fail_on else None, **output)
     config = invocation.config()
     rules = partial(_load, config, dict(invocation.environment), dirs, only, profile, pipelines)
     ruleset = rules()
@@ -156,7 +129,7 @@ def command(
     )
     files = find_files(paths)
     suppressions = scan_suppressions(config, invocation.environment, places, unsuppressed=unsuppressed)
-    with _opened(wanted.output) as stream:
+    with opened(wanted.output) as stream:
         processes = 1 if clocked else workers or cores()
         clock = Profile() if clocked else None
         engine = wiring.engine_of(ruleset, silent=silent, tables=wiring.addresses_of(config), profile=clock)
@@ -166,14 +139,14 @@ def command(
     if clock is not None:
         click.echo("\n".join(rows_of(clock)), err=True)
     if wanted.stats:
-        _write_stats(wanted, result, alerts, took, processes)
+        write_stats(wanted, result, alerts, took, processes)
     unread = [for_terminal(f"warning: {text}") for text in wiring.tables_of(config).problems()]
-    for line in (*_complaints(result, ruleset), *unread, *suppressions.complaints()):
+    for line in (*complaints(result, ruleset), *unread, *suppressions.complaints()):
         click.echo(line, err=True)
-    click.echo(_summary(result, len(files), alerts, took), err=True)
+    click.echo(summary(result, len(files), alerts, took), err=True)
     problems = (*ruleset.problems, *suppressions.problems)
     skipped = result.rejects or result.failures or unread or any(problem.error for problem in problems)
-    sys.exit(LEVEL_MET if _level_met(result, wanted) else SKIPPED if skipped else 0)
+    sys.exit(LEVEL_MET if level_met(result, wanted) else SKIPPED if skipped else 0)
 
 
 def _load(
@@ -211,13 +184,13 @@ def _scan(
     memory: ScanMemory,
     suppressions: ScanSuppressions,
     workers: int,
-) -> _Result:
+) -> Result:
     from trailwatch.cli.scan_pool import rest_the_collector, scan_files
     from trailwatch.cli.scan_state import ScanState
     from trailwatch.model.match import Tally, in_order
 
     rest_the_collector()
-    result = _Result([], [], [], [], [], Tally())
+    result = Result([], [], [], [], [], Tally())
     with _progress(sum(file.size for file in files)) as progress, ScanState(rules) as state:
         stdin: BinaryIO = sys.stdin.buffer
         for found in scan_files(files, job, engine, workers=workers, stdin=stdin, progress=progress):
@@ -251,7 +224,7 @@ def _once(matches: Sequence[Match]) -> list[Match]:
     return list(seen.values())
 
 
-def _write(result: _Result, wanted: _Wanted, stream: TextIO) -> list[Alert]:
+def _write(result: Result, wanted: Wanted, stream: TextIO) -> list[Alert]:
     """Writes what is wanted; all alerts of the wanted severity come back."""
     from trailwatch.cli import scan_output as out
 
@@ -276,17 +249,6 @@ def _write(result: _Result, wanted: _Wanted, stream: TextIO) -> list[Alert]:
     return alerts
 
 
-def _opened(path: str | None) -> AbstractContextManager[TextIO]:
-    from trailwatch.errors import UsageError
-
-    if path is None:
-        return nullcontext(sys.stdout)
-    try:
-        return Path(path).open("w", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(path, f"cannot be written: {error.strerror}", "name another file") from error
-
-
 @contextmanager
 def _progress(total: int) -> Iterator[Progress]:
     if not sys.stderr.isatty():
@@ -305,63 +267,3 @@ def _progress(total: int) -> Iterator[Progress]:
             bar.refresh()
 
         yield advance
-
-
-def _write_stats(wanted: _Wanted, result: _Result, alerts: Sequence[Alert], took: float, processes: int) -> None:
-    import json
-
-    from trailwatch.cli.scan_pool import peak_rss_mb
-
-    tally = result.tally
-    content = {
-        "records": tally.records,
-        "events": tally.events,
-        "duplicates": tally.duplicates,
-        "rejects": tally.rejects,
-        "left_out": dict(sorted(tally.left_out.items())),
-        "mended": tally.mended,
-        "failures": tally.failures,
-        "unkeyed": tally.unkeyed,
-        "matched": tally.matched,
-        "suppressed": tally.suppressed,
-        "matches": sum(match.rule.severity >= wanted.least for match in result.matches),
-        "alerts": len(alerts),
-        "seconds": round(took, 3),
-        "events_per_second": round(tally.events / took) if took else 0,
-        "peak_rss_mb": peak_rss_mb(processes),
-    }
-    with _opened(wanted.stats) as stream:
-        stream.write(json.dumps(content) + "\n")
-
-
-def _complaints(result: _Result, ruleset: RuleSet) -> Iterator[str]:
-    from trailwatch.model.inert import for_terminal
-
-    for problem in ruleset.problems:
-        yield for_terminal(f"{'error' if problem.error else 'warning'}: {problem.origin}: {problem.text}")
-    for reject in result.rejects[:_REASONS_SHOWN]:
-        yield for_terminal(f"reject: {reject.reason}")
-    if len(result.rejects) > _REASONS_SHOWN:
-        yield f"reject: ... and {len(result.rejects) - _REASONS_SHOWN:,} more"
-    raised = Counter((failure.rule_id, failure.error) for failure in result.failures)
-    for (rule_id, error), count in sorted(raised.items()):
-        yield for_terminal(f"error: rule {rule_id} raised on {count:,} events: {error}")
-
-
-def _summary(result: _Result, files: int, alerts: Sequence[Alert], took: float) -> str:
-    tally = result.tally
-    by_level = Counter(alert.severity for alert in alerts)
-    levels = ", ".join(f"{by_level[level]} {level.value}" for level in reversed(Severity) if by_level[level])
-    read = f"{tally.events:,} {'event' if tally.events == 1 else 'events'}"
-    parts = [f"{read} in {files:,} {'file' if files == 1 else 'files'}, {took:.1f} s"]
-    parts.append(f"{len(alerts):,} {'alert' if len(alerts) == 1 else 'alerts'}" + (f" ({levels})" if levels else ""))
-    counted = [(tally.duplicates, "duplicate"), (tally.rejects, "reject"), (tally.mended, "mended character")]
-    parts += [f"{count:,} {what}{'s' * (count > 1)}" for count, what in counted if count]
-    parts += [f"{count:,} left out: {what}" for what, count in sorted(tally.left_out.items())]
-    return "; ".join(parts)
-
-
-def _level_met(result: _Result, wanted: _Wanted) -> bool:
-    return wanted.fail_on is not None and any(
-        match.rule.alerting and match.rule.severity >= wanted.fail_on for match in result.matches
-    )
