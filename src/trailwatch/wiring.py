@@ -88,8 +88,9 @@ def load_ruleset(
     only: Sequence[str] = (),
     profile: str | None = None,
     pipelines: Sequence[Path] = (),
+    examples: bool = False,
 ) -> RuleSet:
-    """The rules that the configuration and a command's options ask for."""
+    """The rules that the configuration and a command's options ask for, with their examples where they are wanted."""
     from trailwatch.rules.catalog import load_rules
 
     return load_rules(
@@ -101,6 +102,7 @@ def load_ruleset(
         cache_dir=cache_path(environment) / "rules",
         placeholders=config.rules.placeholders,
         pipelines=[*(Path(file).expanduser() for file in config.rules.pipelines), *pipelines],
+        examples=examples,
     )
 
 

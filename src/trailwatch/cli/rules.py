@@ -262,6 +262,7 @@ def _load(
         only=only,
         profile=profile,
         pipelines=list(pipelines),
+        examples=True,
     )
 
 

@@ -41,7 +41,9 @@ def command(invocation: Invocation, dirs: Sequence[Path], profile: str | None, f
     from trailwatch.rules.coverage import coverage, navigator_layer, shipped_evidence
     from trailwatch.wiring import load_ruleset
 
-    ruleset = load_ruleset(invocation.config(), invocation.environment, dirs=list(dirs), profile=profile)
+    ruleset = load_ruleset(
+        invocation.config(), invocation.environment, dirs=list(dirs), profile=profile, examples=True
+    )
     rows = coverage(ruleset, shipped_evidence())
     if form == "navigator":
         click.echo(msgspec.json.format(msgspec.json.encode(navigator_layer(rows))).decode())

@@ -31,7 +31,7 @@ def command(invocation: Invocation, paths: Sequence[Path], form: str, strict: bo
     else:
         from trailwatch.wiring import load_ruleset
 
-        ruleset = load_ruleset(invocation.config(), invocation.environment)
+        ruleset = load_ruleset(invocation.config(), invocation.environment, examples=True)
     problems = lint(ruleset)
     if form == "json":
         import msgspec

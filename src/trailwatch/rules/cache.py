@@ -10,10 +10,10 @@ from pathlib import Path
 
 import msgspec
 
-from trailwatch.rules.rule import Correlation, Problem, Rule
+from trailwatch.rules.rule import Correlation, Example, Problem, Rule, Story
 from trailwatch.version import __version__
 
-FORMAT = 7
+FORMAT = 8
 """Goes up whenever a cached rule would be read differently."""
 _KEPT = 8
 
@@ -37,18 +37,59 @@ def digest_of(parts: Iterable[bytes]) -> str:
     return digest.hexdigest()[:40]
 
 
-def load(folder: Path, digest: str) -> CachedRules | None:
-    """What was kept under the digest; None when nothing was, or what is there cannot be read."""
-    content = load_bytes(folder, "rules", digest)
+class _Examples(msgspec.Struct):
+    """What only people and tests read of rules, in the order of the rules."""
+
+    rules: list[tuple[Example, ...]]
+    scripted: list[tuple[Example, ...]]
+    correlations: list[tuple[Story, ...]]
+
+
+def load(folder: Path, digest: str, *, examples: bool = True) -> CachedRules | None:
+    """What was kept under the digest; None when nothing was, or what is there cannot be read.
+
+    Args:
+        folder: where it was kept.
+        digest: from `digest_of`.
+        examples: whether examples are wanted too; they are the larger part.
+    """
+    content, more = load_bytes(folder, "rules", digest), load_bytes(folder, "examples", digest) if examples else b""
+    if content is None or more is None:
+        return None
     try:
-        return None if content is None else msgspec.json.decode(content, type=CachedRules)
-    except (msgspec.MsgspecError, RecursionError):
+        rules = msgspec.json.decode(content, type=CachedRules)
+        return _with_examples(rules, msgspec.json.decode(more, type=_Examples)) if examples else rules
+    except (msgspec.MsgspecError, RecursionError, ValueError):
         return None
 
 
 def keep(folder: Path, digest: str, rules: CachedRules) -> None:
     """Writes the rules in one step; a folder that cannot be written only costs time at the next start."""
-    keep_bytes(folder, "rules", digest, msgspec.json.encode(rules))
+    examples = _Examples(
+        [rule.examples for rule in rules.rules],
+        [rule.examples for rule in rules.scripted.values()],
+        [one.stories for one in rules.correlations],
+    )
+    bare = _with_examples(
+        rules,
+        _Examples([()] * len(examples.rules), [()] * len(examples.scripted), [()] * len(examples.correlations)),
+    )
+    keep_bytes(folder, "examples", digest, msgspec.json.encode(examples))
+    keep_bytes(folder, "rules", digest, msgspec.json.encode(bare))
+
+
+def _with_examples(rules: CachedRules, examples: _Examples) -> CachedRules:
+    """The rules with these examples; ValueError where their numbers differ."""
+    replace = msgspec.structs.replace
+    scripted = zip(rules.scripted.items(), examples.scripted, strict=True)
+    return replace(
+        rules,
+        rules=[replace(one, examples=found) for one, found in zip(rules.rules, examples.rules, strict=True)],
+        scripted={name: replace(one, examples=found) for (name, one), found in scripted},
+        correlations=[
+            replace(one, stories=found) for one, found in zip(rules.correlations, examples.correlations, strict=True)
+        ],
+    )
 
 
 def load_bytes(folder: Path, kind: str, digest: str) -> bytes | None:
