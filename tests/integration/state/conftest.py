@@ -1,3 +1,7 @@
+import os
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from trailwatch.store.database import Database
@@ -15,3 +19,13 @@ def clock():
 def store(tmp_path):
     with Store(Database(tmp_path / "state.sqlite3")) as opened:
         yield opened
+
+
+@pytest.fixture
+def memory(tmp_path):
+    """A folder in memory where the machine has one: what a process leaves when it dies is the same there."""
+    if not os.access("/dev/shm", os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder)

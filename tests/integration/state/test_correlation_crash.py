@@ -91,23 +91,24 @@ def cycle_in_a_process(path, rules, fuse_at):
     return code == Fuse.EXIT
 
 
-def test_death_at_every_call_of_the_store(tmp_path, rules):
-    cycle(tmp_path / "whole", rules)
-    expected = contents(tmp_path / "whole")
+def test_death_at_every_call_of_the_store(memory, rules):
+    cycle(memory / "whole", rules)
+    expected = contents(memory / "whole")
     assert {alert[1] for alert in expected} == {"Burst", "Bursts", "Only one"}
 
     # a state file that is made already, because the making has tests of its own
-    Store(Database(tmp_path / "made")).close()
+    Store(Database(memory / "made")).close()
     survived_at = None
     for n in range(1, CUTS_AT_MOST):
-        path = tmp_path / str(n)
-        shutil.copy(tmp_path / "made", path)
+        path = memory / str(n)
+        shutil.copy(memory / "made", path)
         died = cycle_in_a_process(path, rules, n)
         cycle(path, rules)
         assert contents(path) == expected
         if not died:
             survived_at = n
             break
+        path.unlink()
 
     assert survived_at is not None
     assert survived_at > 100

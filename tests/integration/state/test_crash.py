@@ -4,9 +4,7 @@ import json
 import os
 import random
 import shutil
-import tempfile
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -76,16 +74,6 @@ class Place:
 
 def events_of_history(windows):
     return [json.loads(bytes(raw)) for one in ScriptedHistory(None, windows).every_delivery() for raw in one.records]
-
-
-@pytest.fixture
-def memory(tmp_path):
-    """A folder in memory where the machine has one: what a process leaves when it dies is the same there."""
-    if not os.access("/dev/shm", os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        yield Path(folder)
 
 
 @pytest.fixture
