@@ -124,3 +124,60 @@ def test_a_file_that_is_no_baseline_is_refused(logs, tmp_path, body):
 
     assert result.exception.exit_code == 2
     assert "cannot be read as a baseline" in str(result.exception)
+
+
+def test_who_a_role_began_with_is_the_one_to_whom_it_is_new(run, logs):
+    def session(key, user, day, region="us-east-1"):
+        role = "arn:aws:iam::111122223333:role/Admin"
+        issued = event(
+            "AssumeRole",
+            eventTime=f"2026-01-{day:02}T08:00:00Z",
+            eventSource="sts.amazonaws.com",
+            readOnly=True,
+            userIdentity={
+                "type": "IAMUser",
+                "arn": f"arn:aws:iam::111122223333:user/{user}",
+                "accountId": "111122223333",
+                "userName": user,
+                "accessKeyId": f"AKIA{user.upper():0<16}",
+            },
+            requestParameters={"roleArn": role, "roleSessionName": "x"},
+            responseElements={
+                "credentials": {"accessKeyId": key},
+                "assumedRoleUser": {"arn": "arn:aws:sts::111122223333:assumed-role/Admin/x"},
+            },
+        )
+        used = event(
+            "CreateBucket",
+            eventTime=f"2026-01-{day:02}T08:10:00Z",
+            eventSource="s3.amazonaws.com",
+            awsRegion=region,
+            userIdentity={
+                "type": "AssumedRole",
+                "arn": "arn:aws:sts::111122223333:assumed-role/Admin/x",
+                "accountId": "111122223333",
+                "accessKeyId": key,
+                "sessionContext": {"sessionIssuer": {"type": "Role", "arn": role, "userName": "Admin"}},
+            },
+        )
+        return issued, used
+
+    days = [record for day in range(1, 8) for record in session(f"ASIADORA{day:0>12}", "dora", day)]
+    days += [record for day in range(1, 8) for record in session(f"ASIAEMIL{day:0>12}", "emil", day, "eu-west-1")]
+    path = logs("a.json", *days, *session("ASIADORA000000000099", "dora", 10, "eu-west-1"))
+
+    rows = list(
+        csv.DictReader(io.StringIO(run("scan", path, "--format", "csv", "--learn-until", "2026-01-10").stdout))
+    )
+
+    assert [row["rule"] for row in rows if "region" in row["rule"]] == ["region_new_for_actor"]
+
+
+def test_a_table_that_cannot_be_read_is_told_and_the_scan_goes_on(run, logs, tmp_path):
+    with (tmp_path / "tw.toml").open("a") as file:
+        file.write(f'[addresses]\nmmdb = ["{tmp_path}/none.mmdb"]\n')
+
+    scanned = run("scan", logs("a.json", login(1, "198.51.100.1")), code=3)
+
+    assert "none.mmdb: cannot be read: No such file or directory; name a table" in scanned.stderr
+    assert "1 event in 1 file" in scanned.stderr

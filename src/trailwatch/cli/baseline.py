@@ -183,7 +183,7 @@ def _learn(config: Config, rules: RuleSet, paths: Sequence[str]) -> _Learned:
             sorted([*group(single), *correlated], key=lambda alert: (alert.first_time, alert.id))
         )
     latest = max((row.seen.last for row in memory.state.rows.values()), default=0)
-    return _Learned(memory, single, alerts, tally, memory.state.learned(), (latest + 1) * 86400)
+    return _Learned(memory, single, alerts, tally, memory.state.learned(), (latest + 1) * 86400 - 1)
 
 
 def _kept(learned: _Learned, *, learn_all: bool) -> _Kept:

@@ -10,7 +10,7 @@ from trailwatch.testing import event
 
 ACCOUNT = "123456789012"
 DAY = 86400
-HOME, ELSEWHERE = "198.51.100.23", "203.0.113.99"
+HOME, TODAY, ELSEWHERE = "198.51.100.23", "192.0.2.50", "203.0.113.99"
 
 
 def login(ago, address, number=0, user="dora"):
@@ -30,6 +30,7 @@ def login(ago, address, number=0, user="dora"):
 def history(machine):
     for day in range(2, 60):
         machine.lab.recorder.add(login(day * DAY, HOME, day))
+    machine.lab.recorder.add(login(1200, TODAY))
     machine.configure("pace = '0.01s'\nregions = ['us-east-1']")
     return machine
 
@@ -50,7 +51,7 @@ def test_after_a_build_a_cycle_tells_what_is_new_and_only_that(history):
     assert "event history: 90 days of 1 region(s), about " in built.stderr
     assert "100 a second in a region: about 1 min" in built.stderr
 
-    for record in (login(60, ELSEWHERE, 1), login(50, ELSEWHERE, 2), login(40, HOME, 3)):
+    for record in (login(60, ELSEWHERE, 1), login(50, ELSEWHERE, 2), login(40, HOME, 3), login(30, TODAY, 4)):
         history.lab.recorder.add(record)
     first = history.run("check", "--format", "jsonl")
     second = history.run("check", "--format", "jsonl")
