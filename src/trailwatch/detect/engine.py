@@ -63,7 +63,7 @@ class Engine:
         if profile is not None:
             ordered = [profile.with_clock(rule) for rule in ordered]
         try:
-            table = PlanTable(ordered, plain_paths(rules), profile=profile)
+            table = PlanTable(ordered, plain_paths(rules) if wants else (), profile=profile)
         except ValueError as error:
             raise _blame(ordered, error) from None
         self._decode_whole = trail_decoder(table.struct).decode
@@ -72,7 +72,7 @@ class Engine:
             rule.info.id for rule in ordered if rule.info.id in remembering or (silent and not rule.info.alerting)
         )
         issuing = ISSUING_NAMES if links else frozenset[str]()
-        callers = Callers()
+        callers = Callers() if wants else None
         self._means = _Means(table, SignalMaker(wants, callers), callers, feeders, issuing, tables)
 
     def evaluate(self, delivery: Delivery) -> Found:
@@ -124,7 +124,8 @@ class _Means(NamedTuple):
 
     table: PlanTable
     maker: SignalMaker
-    callers: Callers
+    callers: Callers | None
+    """None where nobody wants signals: matches alone are too few to decode more of every event for them."""
     feeders: frozenset[str]
     """Ids of the rules that give signals and no matches."""
     issuing: frozenset[str]
@@ -270,8 +271,8 @@ class _Run:
                 self._profile.cost(one.rule).matches += one.rule.info.id in said
         if said:
             if self._issuing:
-                plain = record.plain
-                self._links.caller(own_links(record) if plain is None else self._callers.of(plain).links)
+                known = None if record.plain is None or self._callers is None else self._callers.of(record.plain)
+                self._links.caller(own_links(record) if known is None else known.links)
             self._matched += 1
         else:
             self._unmatched += 1
