@@ -150,10 +150,10 @@ class SigmaReader:
 
     def _convert(self, parsed: _Parsed, info: RuleInfo) -> Rule:
         rule: SigmaRule = parsed.rule
-        for pipeline in self._pipelines:
-            pipeline.apply(rule)
         for _, one in self._filters:
             rule = one.apply_on_rule(rule)
+        for pipeline in self._pipelines:
+            pipeline.apply(rule)
         conditions = [to_predicate(c.parsed, self._placeholders) for c in rule.detection.parsed_condition]
         return Rule(
             info=info,
@@ -240,5 +240,5 @@ def _another_id(shared: object, number: int) -> object:
 def _pipeline(path: Path) -> Any:
     try:
         return ProcessingPipeline.from_yaml(path.read_text(encoding="utf-8"))
-    except (OSError, SigmaError, ValueError, TypeError) as error:
+    except (OSError, SigmaError, ValueError, TypeError, AttributeError) as error:
         raise RuleError(str(path), f"no processing pipeline: {error}", "give a pySigma pipeline in YAML") from None

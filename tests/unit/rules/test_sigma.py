@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from trailwatch.detect.engine import Engine
+from trailwatch.errors import RuleError
 from trailwatch.model.rule import Dedup
 from trailwatch.model.severity import Severity
 from trailwatch.rules.catalog import load_rules
@@ -328,6 +329,29 @@ def test_a_processing_pipeline_renames_fields(tmp_path):
     )
     text = "  s: {user: dora}\n  condition: s\n"
     assert matched(folder, text, event("ListUsers"), pipelines=[pipeline]) == [0]
+
+
+def test_a_processing_pipeline_renames_the_fields_of_filters_too(tmp_path):
+    pipeline = tmp_path / "pipeline.txt"
+    pipeline.write_text(
+        "name: p\npriority: 10\ntransformations:\n"
+        "- {id: m, type: field_name_mapping, mapping: {user: userIdentity.userName, name: eventName}}\n"
+    )
+    (tmp_path / "filter.yml").write_text(
+        "title: F\nlogsource: {product: aws, service: cloudtrail}\n"
+        "filter:\n  rules: any\n  pipeline: {user: ci}\n  condition: not pipeline\n"
+    )
+    ci = event("CreateUser", change={"userIdentity.userName": "ci"})
+    text = "  s: {name: CreateUser}\n  condition: s\n"
+    assert matched(tmp_path, text, event("CreateUser"), ci, pipelines=[pipeline]) == [0]
+
+
+@pytest.mark.parametrize("content", ["just text", "x: [", "title: x", "transformations:\n- {id: m, type: nope}"])
+def test_what_is_no_processing_pipeline_is_told_with_its_file(tmp_path, content):
+    path = tmp_path / "pipeline.txt"
+    path.write_text(content)
+    with pytest.raises(RuleError, match=r"pipeline\.txt: no processing pipeline"):
+        load(tmp_path, HEAD + "detection:\n  s: {eventName: CreateUser}\n  condition: s\n", pipelines=[path])
 
 
 def test_what_people_read_of_a_rule_is_kept(tmp_path):
