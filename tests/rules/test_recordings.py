@@ -20,6 +20,7 @@ from trailwatch.model.match import Match
 from trailwatch.model.severity import Severity
 from trailwatch.ports import Delivery
 from trailwatch.rules.catalog import load_rules
+from trailwatch.rules.coverage import shipped_evidence
 from trailwatch.rules.rule import RuleSet
 from trailwatch.testing import firings_of
 
@@ -108,6 +109,20 @@ def test_every_recorded_technique_is_found_by_a_rule_or_a_sequence() -> None:
                 found |= {technique for verdict, technique, _ in of_events if verdict == "positive"}
     wanted = {technique for verdict, technique, _ in labels().values() if verdict == "positive"}
     assert wanted - found == set()
+
+
+def test_the_table_of_evidence_is_what_the_rules_find_in_the_recordings() -> None:
+    found: dict[str, set[str]] = {}
+    for name, told in zip(recordings(), everything(), strict=True):
+        source = name.partition("/")[0]
+        said = [(match.rule, [label]) for match, label in told.matches]
+        said += [(firing.correlation.info, of_events) for firing, of_events in told.firings]
+        for info, of_events in said:
+            if info.alerting and info.severity >= Severity.MEDIUM and info.origin.startswith("rulepack/"):
+                attacks = {f"{source}/{label[1]}" for label in of_events if label[0] == "positive"}
+                for technique in info.techniques if attacks else ():
+                    found.setdefault(technique, set()).update(attacks)
+    assert shipped_evidence() == {technique: tuple(sorted(names)) for technique, names in found.items()}
 
 
 def test_recorded_everyday_calls_give_at_most_five_alerts() -> None:

@@ -59,9 +59,13 @@ class Surroundings:
         return self._names.get(source, frozenset())
 
 
-def own_accounts(book: AddressBook | None) -> frozenset[str]:
-    """Accounts that are never external: one's own, and those of AWS itself."""
-    return SERVICE_ACCOUNTS | (book.accounts if isinstance(book, Surroundings) else frozenset())
+def known_accounts(source: str, book: AddressBook | None) -> frozenset[str]:
+    """Accounts that are not external in a policy of this service: one's own, and in buckets those AWS logs from.
+
+    Nobody but a bucket has a reason to let in the accounts that write logs.
+    """
+    own = book.accounts if isinstance(book, Surroundings) else frozenset()
+    return own | SERVICE_ACCOUNTS if source == SOURCES["bucket"] else own
 
 
 def touches_self(record: Mapping[str, Any], book: AddressBook | None) -> bool:

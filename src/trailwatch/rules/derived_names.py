@@ -49,7 +49,7 @@ DERIVED_NAMES: tuple[DerivedName, ...] = (
         "derived.policy.external_accounts",
         "texts",
         "Account ids that a policy document in the request allows, other than the record's own account, "
-        "`organization.accounts`, and those from which AWS itself writes logs.",
+        "`organization.accounts`, and in buckets those from which AWS itself writes logs.",
     ),
     DerivedName(
         "derived.self",

@@ -15,16 +15,22 @@ from trailwatch.wiring import addresses_of
 BUCKET = Surroundings(things={"bucket": ["arn:aws:s3:::audit-logs"], "role": ["watcher"]})
 
 
-def shared_with(account: str) -> dict[str, object]:
+def shared_with(account: str, source: str = "kms") -> dict[str, object]:
     document = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": account}, "Action": "*", "Resource": "*"}]}
-    return event("PutKeyPolicy", eventSource="kms.amazonaws.com", requestParameters={"policy": json.dumps(document)})
+    return event(
+        "PutPolicy", eventSource=f"{source}.amazonaws.com", requestParameters={"policy": json.dumps(document)}
+    )
 
 
-@pytest.mark.parametrize("account", ["444455556666", "127311923021"], ids=["one's own", "load balancing's"])
-def test_known_accounts_in_a_policy_are_not_external(account: str) -> None:
+def test_ones_own_accounts_in_a_policy_are_not_external() -> None:
     around = Surroundings(accounts=["444455556666"])
-    assert derive("derived.policy.external_accounts", shared_with(account), around) == []
+    assert derive("derived.policy.external_accounts", shared_with("444455556666"), around) == []
     assert derive("derived.policy.external_accounts", shared_with("777788889999"), around) == ["777788889999"]
+
+
+def test_accounts_that_aws_logs_from_are_known_in_buckets_alone() -> None:
+    assert derive("derived.policy.external_accounts", shared_with("127311923021", "s3")) == []
+    assert derive("derived.policy.external_accounts", shared_with("127311923021", "iam")) == ["127311923021"]
 
 
 def test_an_inline_policy_of_a_permission_set_is_read() -> None:
