@@ -41,6 +41,20 @@ def test_what_init_writes_is_found_checked_and_never_overwritten(run, tmp_path):
     assert "is there already" in str(again.exception)
 
 
+def test_check_says_which_rules_were_skipped_and_lets_no_rule_act_on_the_terminal(run, tmp_path):
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "old.yml").write_text("status: deprecated\n" + BROKEN_RULE.replace("|contians", ""))
+    (rules / "bad.yml").write_text(BROKEN_RULE.replace("a|contians", '"a|\\e[2J"'))
+    config = tmp_path / "t.toml"
+    config.write_text(OWN_RULES.format(rules))
+    result = run("check", TRAILWATCH_CONFIG=str(config))
+    assert "0 rules" in result.stdout
+    assert result.stdout.endswith("; 1 skipped: deprecated or unsupported\n")
+    assert "\x1b" not in result.stderr
+    assert "bad.yml:3:17: unknown modifier" in result.stderr
+
+
 def test_every_setting_that_the_template_mentions_exists(run, tmp_path):
     text = re.sub(r"(?m)^# (?=[\[a-z])", "", TEMPLATE.partition("\n")[2])
     file = tmp_path / "all.toml"

@@ -60,6 +60,7 @@ def init(invocation: Invocation, path: Path | None) -> None:
 def check(invocation: Invocation) -> None:
     """Check the configuration and the rules it names; exit 2 and say what is wrong."""
     from trailwatch import wiring
+    from trailwatch.model.inert import for_terminal
 
     loaded = invocation.load()
     config = loaded.config
@@ -69,13 +70,14 @@ def check(invocation: Invocation) -> None:
     rules = wiring.load_ruleset(config, invocation.environment)
     errors = [problem for problem in rules.problems if problem.error]
     for problem in errors:
-        click.echo(f"{problem.origin}: {problem.text}", err=True)
+        click.echo(for_terminal(f"{problem.origin}: {problem.text}"), err=True)
     tables = wiring.tables_of(config).problems()
     for problem_text in tables:
         click.echo(problem_text, err=True)
     where = str(loaded.path) if loaded.path else "no configuration file, defaults"
     accounts = len(config.account) or 1
-    click.echo(f"{where}: {len(rules.rules)} rules, {accounts} account(s), {len(notifiers)} notifier(s)")
+    skipped = "".join(f"; {count} skipped: {reason}" for reason, count in rules.skipped.items())
+    click.echo(f"{where}: {len(rules.rules)} rules, {accounts} account(s), {len(notifiers)} notifier(s){skipped}")
     if errors:
         raise UsageError("rules", f"{len(errors)} cannot be loaded", "correct the lines above")
     if tables:
