@@ -182,7 +182,7 @@ BODIES = {
     "clean": [record_of(number) for number in range(5)],
     "duplicates": [record_of(1), record_of(1), record_of(1, recipientAccountId="444455556666")],
     "an insight": [record_of(1), record_of(2, eventCategory="Insight")],
-    "an unusual type": [record_of(1), record_of(2, userAgent=["curl"])],
+    "an unusual type": [record_of(1), record_of(2, eventType=["AwsApiCall"])],
     "no session": [record_of(1), record_of(2, userIdentity=None)],
     "no event": [record_of(1), {"eventName": "DeleteTrail"}, 7],
     "credentials issued": [
