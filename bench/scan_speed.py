@@ -163,7 +163,8 @@ def corpus_of(name: str, events: int) -> Path:
         source = corpus_of("B", events)
         subprocess.run([sys.executable, str(DATA / "highcard.py"), str(source), str(folder)], check=True)
     else:
-        hostile(corpus_of("B", events), folder)
+        source = corpus_of("B", events)
+        subprocess.run([*contender("hostile", source), "--out", str(folder)], check=True)
     stamp.write_text(str(events), encoding="ascii")
     return folder
 
@@ -281,7 +282,8 @@ def where_it_goes(corpus: Path) -> None:
 
 def compare(events: int, rounds: int, only: list[str], *, long: bool) -> None:
     corpora = {name: corpus_of(name, events) for name in only}
-    single_only()
+    # by processes of their own: a large parent counts as the memory of what it starts
+    subprocess.run(contender("settings", PLACE), check=True)
     run(scan_command(next(iter(corpora.values()))))  # fills the cache of compiled rules
     goals, each = [], {}
     for name, corpus in corpora.items():
@@ -309,11 +311,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="A,B,H,X")
     parser.add_argument("--long", action="store_true")
-    parser.add_argument("--contender", choices=("scan", "decode", "rules"))
+    parser.add_argument("--contender", choices=("scan", "decode", "rules", "settings", "hostile"))
     parser.add_argument("--corpus", type=Path)
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--part", default="0/1")
     chosen = parser.parse_args()
-    if chosen.contender == "rules":
+    if chosen.contender == "settings":
+        single_only()
+    elif chosen.contender == "hostile":
+        hostile(chosen.corpus, chosen.out)
+    elif chosen.contender == "rules":
         print(load_cached(chosen.corpus))
     elif chosen.contender:
         part, parts = map(int, chosen.part.split("/"))
