@@ -9,7 +9,7 @@ from trailwatch.testing import START, FixedClock, ListSource, RecordingNotifier,
 
 RULE = (
     "title: T\nlogsource: {product: aws, service: cloudtrail}\n"
-     "detection:\n  s: {eventName: DeleteTrail}\n  condition: s\n"
+    "detection:\n  s: {eventName: DeleteTrail}\n  condition: s\n"
 )
 
 
