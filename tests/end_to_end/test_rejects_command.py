@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from trailwatch.cli.main import main
 from trailwatch.errors import UsageError
-from trailwatch.model.match import Reject
+from trailwatch.model.match import Reject, RuleFailure
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
 
@@ -17,6 +17,10 @@ def run(tmp_path):
         store = Store(database)
         store.rejects.add(
             [Reject("logs/a.json", 3, "logs/a.json: record 3: \x1b[2J", b'{"bad": \x1b\xff}')], 1772442000
+        )
+
+        store.rejects.add_failures(
+            [RuleFailure("mine", "e-1", "a/us-east-1", "rule() raised KeyError: \x1b[2J")], 1772442000
         )
 
     def rejects(*words):
@@ -57,3 +61,12 @@ def test_a_state_without_rejects_says_so(tmp_path):
 def test_a_reject_that_is_not_there_is_an_error_with_the_way_out(run):
     with pytest.raises(UsageError, match="there is no reject 7; trailwatch rejects list"):
         run("show", "7")
+
+
+def test_a_rule_that_raised_is_listed_with_its_error_and_nothing_acts_on_a_terminal(run):
+    (row,) = [json.loads(line) for line in run("failures", "--format", "jsonl").stdout.splitlines()]
+    table = run("failures").stdout
+
+    assert (row["rule_id"], row["event_id"], row["times"]) == ("mine", "e-1", 1)
+    assert "KeyError" in table
+    assert "\x1b" not in table

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from trailwatch.store.rejects import StoredReject
 
 _COLUMNS = {"id": "id", "last": "last", "times": "times", "bytes": "bytes", "reason": "reason"}
+_FAILURE_COLUMNS = {"last": "last", "times": "times", "rule": "rule_id", "event": "event_id", "error": "error"}
 _SHOWN_BYTES = 4096
 
 
@@ -68,6 +69,36 @@ def show(invocation: Invocation, reject_id: int, raw: bool) -> None:
     click.echo("\n" + "\n".join(for_terminal(line) for line in body.splitlines()))
     if len(stored.reject.body) > _SHOWN_BYTES:
         click.echo(f"... {len(stored.reject.body) - _SHOWN_BYTES:,} more bytes; --raw shows all that was kept")
+
+
+@command.command()
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="The last so many.")
+@click.option("--format", "form", type=click.Choice(["table", "jsonl"]), default="table", help="How to print.")
+@click.pass_obj
+def failures(invocation: Invocation, limit: int, form: str) -> None:
+    """List the rules that raised on an event, those that came last first; the other rules went on."""
+    from trailwatch.cli.scan_output import iso, write_jsonl, write_table
+    from trailwatch.wiring import open_store
+
+    with open_store(invocation.config(), invocation.environment) as store:
+        rows = [
+            {
+                "rule_id": found.failure.rule_id,
+                "event_id": found.failure.event_id,
+                "origin": found.failure.origin,
+                "error": found.failure.error,
+                "first": iso(found.first),
+                "last": iso(found.last),
+                "times": found.times,
+            }
+            for found in store.rejects.recent_failures(limit)
+        ]
+    if form == "jsonl":
+        write_jsonl(rows, sys.stdout)
+    elif rows:
+        write_table(rows, _FAILURE_COLUMNS, sys.stdout)
+    else:
+        click.echo("no rule failures", err=True)
 
 
 def _row(stored: StoredReject) -> Mapping[str, Any]:

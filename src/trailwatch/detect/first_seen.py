@@ -22,7 +22,7 @@ from trailwatch.detect.correlator import number_of
 from trailwatch.model.identity import alert_id
 from trailwatch.model.match import Match
 from trailwatch.model.sighting import DAY, Remembered, Sightings, on
-from trailwatch.model.signal import ACTOR, Brief, Signal, Stay
+from trailwatch.model.signal import ACTOR, Brief, Signal, Stay, rekeyed
 from trailwatch.ports import SightingState
 from trailwatch.rules.rule import FirstSeen, Rule
 
@@ -123,8 +123,7 @@ class Memory:
         wanted = self._wanted(signal.rule_id).fields
         if actor_of is None or ACTOR not in wanted:
             return signal.key
-        actor = actor_of(signal.brief)
-        return tuple(actor if name == ACTOR else value for name, value in zip(wanted, signal.key, strict=True))
+        return rekeyed(signal.key, wanted, actor_of(signal.brief))
 
     def _wanted(self, rule_id: str) -> FirstSeen:
         wanted = self._rules[rule_id].first_seen

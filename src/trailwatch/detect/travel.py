@@ -15,7 +15,7 @@ from trailwatch.detect.first_seen import ActorOf, match_of
 from trailwatch.model.identity import alert_id
 from trailwatch.model.match import Match
 from trailwatch.model.sighting import DAY
-from trailwatch.model.signal import ACTOR, Signal, Stay
+from trailwatch.model.signal import ACTOR, Signal, Stay, rekeyed
 from trailwatch.ports import JourneyState
 from trailwatch.rules.rule import Rule, Travel
 
@@ -79,8 +79,7 @@ class Journeys:
         by = self._travel(signal.rule_id).by
         if actor_of is None or ACTOR not in by:
             return signal.key
-        actor = actor_of(signal.brief)
-        return tuple(actor if name == ACTOR else value for name, value in zip(by, signal.key, strict=True))
+        return rekeyed(signal.key, by, actor_of(signal.brief))
 
     def _travel(self, rule_id: str) -> Travel:
         travel = self._rules[rule_id].travel

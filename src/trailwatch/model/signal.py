@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 
@@ -46,6 +48,11 @@ class Signal(msgspec.Struct, frozen=True):
     """The value that is counted, summed or a place, as text; empty where the rule needs none."""
     record: bytes = b""
     """The raw record, for rules with a memory alone."""
+
+
+def rekeyed(key: tuple[str, ...], paths: Sequence[str], actor: str) -> tuple[str, ...]:
+    """The key with the actor's where `actor` stands among the paths that the key was made of."""
+    return tuple(actor if path == ACTOR else value for path, value in zip(paths, key, strict=True))
 
 
 class Link(msgspec.Struct, frozen=True):

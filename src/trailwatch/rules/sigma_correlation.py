@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sigma.correlations import (
@@ -55,14 +55,6 @@ def to_correlation(parsed: SigmaCorrelationRule, info: RuleInfo, ids: Mapping[st
         generate=parsed.generate,
         name=parsed.name or "",
     )
-
-
-def references_of(parsed: SigmaCorrelationRule) -> Iterator[str]:
-    """Names and ids that the correlation mentions."""
-    if isinstance(parsed.condition, SigmaCorrelationCondition):
-        yield from (reference.reference for reference in parsed.rules or ())
-    else:
-        yield from parsed.condition.get_referenced_rules()
 
 
 def _resolve(reference: str, ids: Mapping[str, str]) -> str:

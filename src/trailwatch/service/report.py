@@ -129,7 +129,7 @@ class CycleReport(msgspec.Struct):
         if self.tally.rejects:
             parts.append(_count(self.tally.rejects, "reject"))
         if self.tally.failures:
-            parts.append(_count(self.tally.failures, "rule failure"))
+            parts.append(_count(self.tally.failures, "rule failure") + ", see `trailwatch rejects failures`")
         if self.waiting:
             parts.append(_count(self.waiting, "message") + " waiting")
         if self.dead:
