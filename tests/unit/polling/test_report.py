@@ -41,7 +41,8 @@ def test_everything_that_went_wrong_is_said():
     assert report.line() == (
         "2026-11-23T04:15:02Z partial: 1 region, 24 requests, 10 new events, 0 alerts, 0 messages sent; "
         "not read: ap-0, ap-1, ap-2 and 2 more denied; behind: eu-west-1 3h12m; "
-        "plan: up to 2 names a region left for later, oldest read 15m ago; 2 rejects; 1 rule failure, see `trailwatch rejects failures`; "
+        "plan: up to 2 names a region left for later, oldest read 15m ago; "
+        "2 rejects; 1 rule failure, see `trailwatch rejects failures`; "
         "1 message waiting; 1 message given up; not delivered: mail; heartbeat failed: x; 0.0 s"
     )
     assert report.exit_code == 3
