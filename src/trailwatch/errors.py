@@ -8,6 +8,7 @@ TrailwatchError
   StoreError     the state file cannot be used                   exit 1
   SourceError    a source cannot be read                         exit 1
   NotifyError    a message was not accepted                      exit 1
+  ActionError    a step of a response cannot be taken            exit 1
 """
 
 from __future__ import annotations
@@ -69,3 +70,11 @@ class NotifyError(TrailwatchError):
     def __init__(self, origin: str, what: str, remedy: str = "", *, permanent: bool = False) -> None:
         super().__init__(origin, what, remedy)
         self.permanent = permanent
+
+
+class ActionError(TrailwatchError):
+    """A step of a response cannot be taken; `code` is what AWS answered, empty where AWS was not asked."""
+
+    def __init__(self, origin: str, what: str, remedy: str = "", *, code: str = "") -> None:
+        super().__init__(origin, what, remedy)
+        self.code = code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -13,6 +13,7 @@ from trailwatch.model.coverage import Interval, LookupKey
 from trailwatch.model.incident import Member, Ruling, Subject
 from trailwatch.model.match import Reject
 from trailwatch.model.message import Message
+from trailwatch.model.response import Call, Draft, Entry, State, Step, Target
 from trailwatch.model.sighting import Remembered, Sightings
 from trailwatch.model.signal import Arrival, Feed, Kept, Link, Stay, Touched
 
@@ -187,3 +188,108 @@ class JourneyState(Protocol):
 
     def stays(self, number: int, after: int, before: int) -> list[Stay]:
         """Where somebody was between these times, by time."""
+
+
+class Cloud(Protocol):
+    """Where the calls of a response go: one door for all accounts."""
+
+    def call(self, call: Call) -> dict[str, Any]:
+        """What AWS answered, without its metadata; read pages one by one with the tokens in it.
+
+        Raises:
+            ActionError: it was refused, or nobody answered; `code` as AWS spells it.
+        """
+
+    def identity(self, account: str) -> str:
+        """ARN of whoever acts there; for a role the role's own.
+
+        Raises:
+            ActionError: there is no way into that account.
+        """
+
+
+class Lever(Protocol):
+    """One kind of thing at AWS: how its state is read, and which calls bring it into another."""
+
+    name: str
+    reads: tuple[str, ...]
+    """IAM actions that `read` needs."""
+    writes: tuple[str, ...]
+    """IAM actions that the calls need."""
+
+    def read(self, step: Step, cloud: Cloud) -> State:
+        """How it stands; None where it is not there.
+
+        Raises:
+            ActionError: that cannot be found out.
+        """
+
+    def calls(self, step: Step, found: State, wanted: State) -> Sequence[Call]:
+        """What leads from one state to the other, in order; nothing where they are equal. Pure."""
+
+
+class Past(Protocol):
+    """What is known of events that are over."""
+
+    def events(self, account: str, names: Collection[str]) -> Iterable[Mapping[str, Any]]:
+        """The records of calls of these names that succeeded, the newest first."""
+
+
+class Scene(NamedTuple):
+    """What a plan is made from."""
+
+    cloud: Cloud
+    past: Past
+    plan_id: str
+
+
+class Action(Protocol):
+    """One way to contain an intruder; one file each."""
+
+    name: str
+    """As playbooks name it: `lock-user`."""
+    permissions: tuple[str, ...]
+    """Every IAM action that it needs, and no other."""
+
+    def targets(self, record: Mapping[str, Any]) -> Sequence[Target]:
+        """Whom an event makes it act on; none for an event that failed or is about something else. Pure."""
+
+    def plan(self, target: Target, scene: Scene) -> Draft:
+        """What it would do; only reads.
+
+        Raises:
+            ActionError: not even that can be found out.
+        """
+
+    def apply(self, step: Step, found: State, wanted: State) -> Sequence[Call]:
+        """The calls that a step takes from the state that was found. Pure."""
+
+    def verify(self, step: Step, cloud: Cloud) -> State:
+        """How the step's thing stands now; for an evidence step, the evidence.
+
+        Raises:
+            ActionError: that cannot be found out.
+        """
+
+    def revert(self, step: Step, found: State, before: State) -> Sequence[Call]:
+        """The calls that restore what stood there before. Pure."""
+
+
+class Journal(Protocol):
+    """Where it is kept what a response did, so that it can go on after a crash and be undone."""
+
+    def append(self, entry: Entry) -> None:
+        """Keeps it; it lasts when this returns.
+
+        Raises:
+            StoreError: it cannot be kept, or another process wrote an entry with this number of this plan.
+        """
+
+    def entries(self, plan_id: str) -> list[Entry]:
+        """All of a plan, in order; empty for one that is not known."""
+
+    def find(self, prefix: str, limit: int) -> list[str]:
+        """Ids of plans that begin so."""
+
+    def latest(self, limit: int) -> list[str]:
+        """Ids of plans, the newest first."""

@@ -206,6 +206,36 @@ class OrganizationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     """Ids of your own accounts; policies that let them in let in nobody from outside."""
 
 
+class Responder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[respond.account]]`: with which rights responses act in an account; never those that trailwatch reads with."""
+
+    id: str
+    """Number of the account."""
+    profile: str = ""
+    """Profile of the AWS configuration files to start from; empty for the ambient credentials."""
+    role_arn: str = ""
+    """The responder role to assume from there; empty for none."""
+    external_id: str = ""
+    """External id for that role; empty for none."""
+
+
+class RespondSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[respond]`: how intruders are locked out."""
+
+    playbooks: str = ""
+    """Folder of playbooks of your own; empty for `playbooks.d` beside the configuration file."""
+    shipped: bool = True
+    """False leaves the shipped playbooks out."""
+    account: tuple[Responder, ...] = ()
+    """Accounts with a responder role; in others the ambient credentials act, if they belong there."""
+    margin: Seconds = 60.0
+    """Sessions of a role that are issued so long after its revocation are cut, too, because IAM takes time to spread."""
+    recheck: Seconds = 15.0
+    """So long what was changed is looked at again, and set again where it does not hold."""
+    look_back: Seconds = 2592000.0
+    """How far back the archive is asked who uses an identity."""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings; with no file at all this is what counts."""
 
@@ -218,6 +248,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     addresses: AddressSettings = AddressSettings()
     self: SelfSettings = SelfSettings()
     organization: OrganizationSettings = OrganizationSettings()
+    respond: RespondSettings = RespondSettings()
     account: tuple[Account, ...] = ()
     notify: tuple[NotifySettings, ...] = ()
     timezone: str = ""

@@ -20,6 +20,7 @@ from trailwatch.store.outbox import Outbox
 from trailwatch.store.pace import Pace
 from trailwatch.store.regions import Regions
 from trailwatch.store.rejects import Rejects
+from trailwatch.store.responses import Responses
 from trailwatch.store.seen import SeenEvents
 from trailwatch.store.signals import Signals
 from trailwatch.store.suppressed import SuppressedEvents
@@ -76,6 +77,7 @@ class Store:
         self.pace = Pace(database)
         self.cycles = Cycles(database)
         self.regions = Regions(database)
+        self.responses = Responses(database)
 
     def __enter__(self) -> Self:
         return self
