@@ -203,10 +203,10 @@ class Taken:
             self.add_record(item)
 
     def _event_bridge(self, kind: str, detail: Raw | msgspec.UnsetType) -> None:
-        if kind.endswith(" via CloudTrail"):
+        if kind.endswith(" via CloudTrail") or kind == "GuardDuty Finding":
             self.add_record(_raw(detail))
         else:
-            self.leave_out("EventBridge event that is not from CloudTrail")
+            self.leave_out("EventBridge event that is neither from CloudTrail nor from GuardDuty")
 
     def _message(self, message: Raw, depth: int) -> None:
         try:

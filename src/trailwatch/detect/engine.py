@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
@@ -15,6 +15,7 @@ from trailwatch.decode.unfold import records_of, trail_decoder
 from trailwatch.detect.callers import Callers
 from trailwatch.detect.compile import compile_predicate
 from trailwatch.detect.derived import ScriptEvent
+from trailwatch.detect.findings import is_finding, links_in, match_of
 from trailwatch.detect.links import ISSUING_NAMES, LinkMaker, may_issue, own_links
 from trailwatch.detect.plans import NOTHING, CompiledRule, Plan, PlanTable
 from trailwatch.detect.profile import Profile
@@ -236,6 +237,9 @@ class _Run:
         body = bytes(raw)
         try:
             record = Record(body, None, self._book)
+            if is_finding(record.full):
+                self._finding(record.full, position)
+                return
             event = ScriptEvent(record.full, self._delivery.origin, position)
         except DecodeError as error:
             self._reject(body, position, error)
@@ -251,6 +255,22 @@ class _Run:
             self._issued(record, event.time, event.event_id or synthetic_event_id(body))
         held = [compiled for compiled in self._table.candidates(event.name) if compiled.tree.test(record)]
         self._told(held, record, position)
+
+    def _finding(self, finding: Mapping[str, Any], position: int) -> None:
+        """What GuardDuty concluded is a match; no rule is asked.
+
+        Raises:
+            DecodeError: it has no time.
+        """
+        match = match_of(finding, self._delivery.origin, position)
+        if not self._is_new(match.account, match.event_id):
+            self._duplicates += 1
+            return
+        self._found.matches.append(match)
+        self._found.tally.matches += 1
+        self._matched += 1
+        for link in links_in(match) if self._issuing else ():
+            self._links.caller((link,))
 
     def _told(self, held: list[CompiledRule], record: Record, position: int) -> None:
         """Matches of the rules that speak, and signals of all whose script does not say no."""

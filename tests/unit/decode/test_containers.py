@@ -120,7 +120,7 @@ def test_events_of_other_services_are_left_out_and_counted():
     parts = split(json.dumps([bridged(ONE), other, bridged(TWO)]).encode(), "x")
 
     assert list(parts.positions) == [0, 2]
-    assert parts.left_out == {"EventBridge event that is not from CloudTrail": 1}
+    assert parts.left_out == {"EventBridge event that is neither from CloudTrail nor from GuardDuty": 1}
 
 
 def test_a_control_message_is_left_out():
