@@ -89,8 +89,16 @@ class Access:
         Raises:
             SourceError: no answer, or the credentials are not valid.
         """
+        return self.ask_caller()[0]
+
+    def ask_caller(self) -> tuple[str, str]:
+        """The account id and the ARN that these credentials stand for, asked as above.
+
+        Raises:
+            SourceError: no answer, or the credentials are not valid.
+        """
         answer = self._ask("sts", "get_caller_identity")
-        return str(answer["Account"])
+        return str(answer["Account"]), str(answer["Arn"])
 
     def ask_regions(self) -> tuple[str, ...]:
         """Asks ec2:DescribeRegions for the regions that are enabled.

@@ -7,7 +7,7 @@ that come once more; its readers count those as duplicates.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import compress
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,6 +19,7 @@ from trailwatch.detect.attribution import Attribution
 from trailwatch.detect.correlator import Correlator, Firing
 from trailwatch.detect.firings import alert_of, titles_of
 from trailwatch.detect.firings import events_of as correlated_events
+from trailwatch.detect.facts import with_facts
 from trailwatch.detect.first_seen import Memory
 from trailwatch.detect.telling import messages_of
 from trailwatch.detect.travel import Journeys
@@ -31,7 +32,7 @@ from trailwatch.model.message import Message
 from trailwatch.model.severity import Severity
 from trailwatch.model.signal import Signal
 from trailwatch.model.suppressed import lapsed_alert
-from trailwatch.ports import Clock, Delivery
+from trailwatch.ports import AddressBook, Clock, Delivery
 from trailwatch.rules.rule import RuleSet
 from trailwatch.store.seen import EventKey
 from trailwatch.store.store import Store
@@ -87,6 +88,7 @@ class Pipeline:
         routes: for each notifier by name, the least severity that is sent there.
         rules: what the engine runs, with the correlations over it.
         sifter: what keeps matches from becoming alerts; asked only where there are some.
+        book: gives what stands around records; asked only where an alert shows something of it.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class Pipeline:
         routes: Mapping[str, Severity],
         rules: RuleSet | None = None,
         sifter: Sifter | None = None,
+        book: Callable[[], AddressBook | None] = lambda: None,
     ) -> None:
         self._engine = engine
         self._store = store
@@ -112,6 +115,7 @@ class Pipeline:
         self._titles = titles_of(rules)
         self._attribution = Attribution(store.lineage, store.incidents)
         self._sifter = sifter
+        self._book = book
 
     def process(self, delivery: Delivery) -> Found:
         """What was found in the delivery, once it is committed and acknowledged.
@@ -180,9 +184,8 @@ class Pipeline:
         for gain in delivery.gains:
             self._store.first_seen.learn(gain.key.account, gain.interval.start)
         for rules in (self._memory, self._journeys):
-            found.matches += rules.take(
-                found.signals, lambda brief: names(brief.identity or brief.principal, brief.time)
-            )
+            new = rules.take(found.signals, lambda brief: names(brief.identity or brief.principal, brief.time))
+            found.matches += with_facts(new, self._book)
 
     def _sift(self, found: Found, now: int) -> None:
         """Takes what is suppressed out of the matches; kept in the transaction that would have kept the alerts."""

@@ -163,15 +163,26 @@ def engine_of(
     return Engine(ruleset, silent=silent, tables=tables, links=links, profile=profile)
 
 
-def addresses_of(config: Config) -> Surroundings:
-    """The tables of addresses, read when the first is asked for, with own accounts and what trailwatch leans on."""
+def addresses_of(config: Config, callers: Sequence[str] = ()) -> Surroundings:
+    """The tables of addresses, read when the first is asked for, with own accounts and what trailwatch leans on.
+
+    Args:
+        config: all settings.
+        callers: ARNs that trailwatch's own credentials stand for.
+    """
     import msgspec
 
     from trailwatch.detect.surroundings import Surroundings
 
     own = (account.role_arn for account in config.account if account.role_arn)
     things = {**msgspec.structs.asdict(config.self), "role": (*config.self.role, *own)}
-    return Surroundings(tables_of(config), accounts=config.organization.accounts, things=things)
+    return Surroundings(
+        tables_of(config),
+        accounts=config.organization.accounts,
+        organizations=config.organization.ids,
+        things=things,
+        callers=callers,
+    )
 
 
 def tables_of(config: Config) -> Addresses:

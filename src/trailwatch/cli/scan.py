@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from trailwatch.detect.engine import Engine
     from trailwatch.model.alert import Alert
     from trailwatch.model.match import Match
+    from trailwatch.ports import AddressBook
     from trailwatch.rules.rule import RuleSet
     from trailwatch.sources.files import LogFile
 
@@ -123,7 +124,8 @@ def command(
     rules = partial(_load, config, dict(invocation.environment), dirs, only, profile, pipelines)
     ruleset = rules()
     silent = wanted.show != "matches"
-    memory = _memory(ruleset, learned, seconds(learn_until, "--learn-until", now))
+    book = wiring.addresses_of(config)
+    memory = _memory(ruleset, learned, seconds(learn_until, "--learn-until", now), book)
     job = Job(
         partial(_engine, rules, config, silent=silent), seconds(since, "--since", now), seconds(until, "--until", now)
     )
@@ -132,7 +134,7 @@ def command(
     with opened(wanted.output) as stream:
         processes = 1 if clocked else workers or cores()
         clock = Profile() if clocked else None
-        engine = wiring.engine_of(ruleset, silent=silent, tables=wiring.addresses_of(config), profile=clock)
+        engine = wiring.engine_of(ruleset, silent=silent, tables=book, profile=clock)
         result = _scan(files, job, engine, ruleset, memory, suppressions, processes)
         alerts = _write(result, wanted, stream)
     took = time.perf_counter() - started
@@ -168,12 +170,12 @@ def _engine(rules: Callable[[], RuleSet], config: Config, *, silent: bool) -> En
     return wiring.engine_of(rules(), silent=silent, tables=wiring.addresses_of(config))
 
 
-def _memory(rules: RuleSet, learned: Path | None, learn_until: int | None) -> ScanMemory:
+def _memory(rules: RuleSet, learned: Path | None, learn_until: int | None, book: AddressBook) -> ScanMemory:
     from trailwatch.cli.scan_memory import ScanMemory
     from trailwatch.detect.first_seen import number_of_row
     from trailwatch.store.baseline_file import read_baseline
 
-    return ScanMemory(rules, read_baseline(learned, number_of_row) if learned else None, learn_until)
+    return ScanMemory(rules, read_baseline(learned, number_of_row) if learned else None, learn_until, book)
 
 
 def _scan(

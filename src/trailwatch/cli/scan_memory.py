@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+from trailwatch.detect.facts import with_facts
 from trailwatch.detect.first_seen import Memory
 from trailwatch.detect.sightings import SightingsInMemory
 from trailwatch.detect.travel import Journeys
 from trailwatch.model.match import Found, Match
 from trailwatch.model.sighting import DAY
 from trailwatch.model.signal import Brief, Signal
+from trailwatch.ports import AddressBook
 from trailwatch.rules.rule import RuleSet
 from trailwatch.store.baseline_file import Baseline
 
@@ -23,9 +25,17 @@ class ScanMemory:
         rules: the rules of the scan.
         baseline: what was learned before; None for nothing.
         learn_until: what is before this time is learned in silence.
+        book: what stands around records.
     """
 
-    def __init__(self, rules: RuleSet, baseline: Baseline | None = None, learn_until: int | None = None) -> None:
+    def __init__(
+        self,
+        rules: RuleSet,
+        baseline: Baseline | None = None,
+        learn_until: int | None = None,
+        book: AddressBook | None = None,
+    ) -> None:
+        self._book = book
         self._rules = rules.first_seen
         self._ids = {rule.info.id for rule in rules.first_seen}
         self._learn_until = learn_until
@@ -65,7 +75,8 @@ class ScanMemory:
             for number in memory.numbers(signal, actor_of):
                 self._callers.setdefault(number, set()).add((brief.account, brief.principal, brief.source_ip))
         journeys = Journeys(self._rules, self.state)
-        found = [*memory.take(signals, actor_of), *journeys.take(signals, actor_of)]
+        new = [*memory.take(signals, actor_of), *journeys.take(signals, actor_of)]
+        found = with_facts(new, lambda: self._book)
         return sorted(found, key=lambda match: (match.time, match.rule.id, match.alert_id, match.event_id))
 
     def seen_only_from(self, callers: Collection[tuple[str, str, str]]) -> set[int]:

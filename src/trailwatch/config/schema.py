@@ -166,6 +166,8 @@ class AddressList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     """How rules and outputs call it."""
     kind: str
+    ids: tuple[str, ...] = ()
+    """Ids of your own organisations, `o-...`; a policy that lets in only their members lets in nobody from outside."""
     """What it is for: `office`, `vpn`, `proxy`, `tor`, `hosting`, `scanner`, `threat`, or a word of your own."""
     path: str
     """A text or CSV file with an address, a network or a range in each line."""

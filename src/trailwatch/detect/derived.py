@@ -12,7 +12,7 @@ from typing import Any
 
 from trailwatch.detect.agent import agent_family
 from trailwatch.detect.policy import statements_of
-from trailwatch.detect.surroundings import known_accounts, touches_self
+from trailwatch.detect.surroundings import known_accounts, own_organizations, touches_self
 from trailwatch.model.address import AddressFacts
 from trailwatch.model.event import Event
 from trailwatch.model.principal import principal_of
@@ -75,7 +75,8 @@ def _external_accounts(record: Mapping[str, Any], book: AddressBook | None = Non
     if isinstance(identity, Mapping) and not own - {None}:
         own.add(identity.get("accountId"))
     own |= known_accounts(str(record.get("eventSource")), book)
-    accounts = (account for statement in statements_of(record) for account in statement.accounts())
+    ours = own_organizations(book)
+    accounts = (account for statement in statements_of(record) for account in statement.outsiders(ours))
     return [account for account in dict.fromkeys(accounts) if account not in own]
 
 

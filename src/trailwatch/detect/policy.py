@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -67,6 +67,7 @@ _NARROWING_KEYS = frozenset(
         "s3:dataaccesspointarn",
     }
 )
+_ORGANIZATION_KEYS = frozenset({"aws:principalorgid", "aws:principalorgpaths"})
 _NARROWING_OPERATORS = frozenset(
     {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike", "ipaddress"}
 )
@@ -86,6 +87,8 @@ class Statement(msgspec.Struct, frozen=True):
     resources: tuple[str, ...]
     narrowed: bool
     """A condition limits who may use it."""
+    organizations: tuple[str, ...] = ()
+    """Ids of the organisations to whose members a condition limits it."""
 
     @property
     def public(self) -> bool:
@@ -101,6 +104,20 @@ class Statement(msgspec.Struct, frozen=True):
             and any(action in {"*", "*:*"} for action in self.actions)
             and "*" in self.resources
         )
+
+    def outsiders(self, own_organizations: Collection[str]) -> Iterator[str]:
+        """The 12-digit accounts it allows, and the organisations; none where only own organisations get in.
+
+        Args:
+            own_organizations: ids of one's own; where they are not known, organisations say nothing.
+        """
+        if not own_organizations or not self.organizations:
+            yield from self.accounts()
+        elif self.allows:
+            foreign = [one for one in self.organizations if one not in own_organizations]
+            yield from foreign
+            if foreign:
+                yield from self.accounts()
 
     def accounts(self) -> Iterator[str]:
         """The 12-digit accounts among the principals it allows."""
@@ -173,6 +190,7 @@ def _statement(member: Mapping[str, Any]) -> Statement:
         actions=_texts(member.get("Action")),
         resources=_texts(member.get("Resource")),
         narrowed=_narrowed(member.get("Condition")),
+        organizations=tuple(_organizations(member.get("Condition"))),
     )
 
 
@@ -191,20 +209,29 @@ def _added_permission(parameters: Mapping[str, Any]) -> Iterator[Statement]:
             actions=_texts(parameters.get("action")),
             resources=(),
             narrowed=any(parameters.get(name) for name in narrowing),
+            organizations=_texts(parameters.get("principalOrgID")),
         )
 
 
 def _narrowed(condition: object) -> bool:
-    if not isinstance(condition, Mapping):
-        return False
-    for operator, tests in condition.items():
+    return any(
+        key in _NARROWING_KEYS and not _EVERYWHERE.intersection(values) for key, values in _limits(condition)
+    )
+
+
+def _organizations(condition: object) -> Iterator[str]:
+    """The organisations' ids: a path begins with one, `o-a1b2c3d4e5/r-ab12/*`."""
+    for key, values in _limits(condition):
+        if key in _ORGANIZATION_KEYS:
+            yield from (value.partition("/")[0] for value in values)
+
+
+def _limits(condition: object) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Condition keys in lower case with the values that they must have."""
+    for operator, tests in condition.items() if isinstance(condition, Mapping) else ():
         plain = str(operator).lower().rpartition(":")[2]
-        if plain not in _NARROWING_OPERATORS or not isinstance(tests, Mapping):
-            continue
-        for key, values in tests.items():
-            if str(key).lower() in _NARROWING_KEYS and not _EVERYWHERE.intersection(_texts(values)):
-                return True
-    return False
+        if plain in _NARROWING_OPERATORS and isinstance(tests, Mapping):
+            yield from ((str(key).lower(), _texts(values)) for key, values in tests.items())
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -29,7 +29,9 @@ class Surroundings:
     Args:
         book: the tables of addresses, where there are any.
         accounts: own accounts, which are not external ones in policies.
+        organizations: ids of own organisations, whose members are not external either.
         things: for each kind of `SOURCES`, ARNs or names.
+        callers: ARNs of the users and role sessions whose credentials trailwatch works with.
     """
 
     def __init__(
@@ -37,10 +39,15 @@ class Surroundings:
         book: AddressBook | None = None,
         *,
         accounts: Collection[str] = (),
+        organizations: Collection[str] = (),
         things: Mapping[str, Collection[str]] | None = None,
+        callers: Collection[str] = (),
     ) -> None:
         self._book = book
         self.accounts = frozenset(accounts)
+        self.organizations = frozenset(organizations)
+        self.callers = frozenset(named for arn in callers if (named := _as_parameter(arn)) is not None)
+        """Request parameter and value, in lower case, of calls that change these users and roles."""
         self._names = {
             SOURCES[kind]: frozenset(name for text in texts for name in _names(text))
             for kind, texts in (things or {}).items()
@@ -68,17 +75,37 @@ def known_accounts(source: str, book: AddressBook | None) -> frozenset[str]:
     return own | SERVICE_ACCOUNTS if source == SOURCES["bucket"] else own
 
 
+def own_organizations(book: AddressBook | None) -> frozenset[str]:
+    """Ids of one's own organisations, where they are configured."""
+    return book.organizations if isinstance(book, Surroundings) else frozenset()
+
+
 def touches_self(record: Mapping[str, Any], book: AddressBook | None) -> bool:
     """Whether the request names something that trailwatch itself depends on."""
-    source = record.get("eventSource")
+    source, parameters = record.get("eventSource"), record.get("requestParameters")
     if source not in SOURCES.values():
         return False
-    names = book.names_of(str(source)) if isinstance(book, Surroundings) else frozenset()
+    around = book if isinstance(book, Surroundings) else Surroundings()
+    if source == SOURCES["role"] and around.callers and isinstance(parameters, Mapping):
+        # a user, a role and a policy may have one name: only the parameter tells which of them is meant
+        if any((kind, str(parameters.get(kind, "")).lower()) in around.callers for kind in ("userName", "roleName")):
+            return True
+    names = around.names_of(str(source))
     return any(
         name in names or name == OWN_NAME or name.startswith(f"{OWN_NAME}-")
-        for text in _texts(record.get("requestParameters"), 0)
+        for text in _texts(parameters, 0)
         for name in _names(text)
     )
+
+
+def _as_parameter(arn: str) -> tuple[str, str] | None:
+    """How calls name a caller: `("roleName", name)`, `("userName", name)`; None for root and federated users."""
+    kind, *names = arn.lower().rpartition(":")[2].split("/")
+    if kind == "assumed-role" and names:
+        return "roleName", names[0]
+    if kind in {"role", "user"} and names:
+        return f"{kind}Name", names[-1]
+    return None
 
 
 def _names(text: str) -> tuple[str, str]:

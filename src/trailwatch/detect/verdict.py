@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from trailwatch.detect.derived import ScriptEvent
+from trailwatch.detect.facts import facts_of
 from trailwatch.detect.leaf import text_of
 from trailwatch.detect.links import identity_of
 from trailwatch.detect.plans import CompiledRule
@@ -80,7 +81,7 @@ def _texts(context: Any) -> dict[str, str]:
     return {str(name): str(value) for name, value in dict(context).items()}
 
 
-def _match(compiled: CompiledRule, record: Record, event: Event, said: Said) -> Match:
+def _match(compiled: CompiledRule, record: Record, event: ScriptEvent, said: Said) -> Match:
     info: RuleInfo = compiled.rule.info
     time = int(event.time.timestamp())
     principal = event.principal
@@ -106,7 +107,7 @@ def _match(compiled: CompiledRule, record: Record, event: Event, said: Said) -> 
         position=event.position,
         record=raw,
         title=said.title,
-        context=said.context,
+        context={**facts_of(info, event.record, event.book), **said.context},
         identity=identity_of(principal),
     )
 

@@ -187,18 +187,11 @@ def _alert_facts(
         yield Fact("Matched", show(reasons[0], REASON_LIMIT) + more)
     if evidence:
         record = records[id(evidence[0])]
-        paths = [path for path in alert.rule.fields if path not in SHOWN_ANYWAY]
-        yield from _facts([(_label(path), _values(record, path)) for path in paths], show)
+        told = SHOWN_ANYWAY | alert.context.keys()  # derived fields stand in the context
+        paths = [path for path in alert.rule.fields if path not in told and not path.startswith(PREFIX)]
+        yield from _facts([(_label(path), values_at(record, path)) for path in paths], show)
     for label, value in alert.context.items():
         yield Fact(inert(label, 80), show(value))
-
-
-def _values(record: Mapping[str, Any], path: str) -> list[Any]:
-    if not path.startswith(PREFIX):
-        return values_at(record, path)
-    from trailwatch.detect.derived import derive
-
-    return derive(path, record)
 
 
 def _label(path: str) -> str:

@@ -49,13 +49,14 @@ DERIVED_NAMES: tuple[DerivedName, ...] = (
         "derived.policy.external_accounts",
         "texts",
         "Account ids that a policy document in the request allows, other than the record's own account, "
-        "`organization.accounts`, and in buckets those from which AWS itself writes logs.",
+        "`organization.accounts`, and in buckets those from which AWS itself writes logs. With `organization.ids`, "
+        "a statement for members of these organisations lets in nobody, and one for members of others names them.",
     ),
     DerivedName(
         "derived.self",
         "boolean",
-        "True when the request names something that trailwatch depends on: what `[self]` lists, or is called "
-        "`trailwatch` or `trailwatch-...`.",
+        "True when the request names something that trailwatch depends on: what `[self]` lists, is called "
+        "`trailwatch` or `trailwatch-...`, or, in `check` and `watch`, the user or role that it works as.",
     ),
     DerivedName(
         "derived.country",

@@ -14,7 +14,7 @@ from trailwatch.clock import SystemClock
 from trailwatch.config.schema import Config, Email
 from trailwatch.model.match import Found
 from trailwatch.pipeline import Evaluator, Keeper, Pipeline
-from trailwatch.ports import Clock, Delivery
+from trailwatch.ports import AddressBook, Clock, Delivery
 from trailwatch.rules.rule import RuleSet
 from trailwatch.service.cycle import Cycle
 from trailwatch.service.suppressing import FolderSifter
@@ -80,8 +80,10 @@ def assemble(
     _check_secrets(config, environment)
     archive = _LateArchive(config, environment) if config.archive.enabled else None
     suppressions = FolderSifter(config, environment)
-    engine = _LateEngine(ruleset, config)
-    pipeline = Pipeline(engine, store, archive, clock, wiring.routes_of(config), ruleset, suppressions)
+    around = _LateBook(config, store)
+    pipeline = Pipeline(
+        _LateEngine(ruleset, around), store, archive, clock, wiring.routes_of(config), ruleset, suppressions, around
+    )
     return Assembly(
         config=config,
         environment=environment,
@@ -106,16 +108,31 @@ def _check_secrets(config: Config, environment: Mapping[str, str]) -> None:
 class _LateEngine:
     """The engine, compiled for the first event."""
 
-    def __init__(self, ruleset: RuleSet, config: Config) -> None:
+    def __init__(self, ruleset: RuleSet, around: _LateBook) -> None:
         self._ruleset = ruleset
-        self._config = config
+        self._around = around
 
     @functools.cached_property
     def _engine(self) -> Evaluator:
-        return wiring.engine_of(self._ruleset, silent=True, tables=wiring.addresses_of(self._config))
+        return wiring.engine_of(self._ruleset, silent=True, tables=self._around.book)
 
     def evaluate(self, delivery: Delivery) -> Found:
         return self._engine.evaluate(delivery)
+
+
+class _LateBook:
+    """What is known around records: made for the first event, when the cycle has asked AWS who it is."""
+
+    def __init__(self, config: Config, store: Store) -> None:
+        self._config = config
+        self._store = store
+
+    @functools.cached_property
+    def book(self) -> AddressBook:
+        return wiring.addresses_of(self._config, self._store.regions.callers())
+
+    def __call__(self) -> AddressBook:
+        return self.book
 
 
 class _LateArchive:

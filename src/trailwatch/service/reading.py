@@ -50,8 +50,8 @@ class AccountAccess(Protocol):
     def known_account_id(self) -> str:
         """The account id, where no call is needed to know it."""
 
-    def ask_account_id(self) -> str:
-        """Asks AWS for it."""
+    def ask_caller(self) -> tuple[str, str]:
+        """Asks AWS for it, and for the ARN that the credentials stand for."""
 
     def ask_regions(self) -> tuple[str, ...]:
         """Asks AWS for the enabled regions."""
@@ -153,8 +153,8 @@ class Reading:
         regions, access_key = self._store.regions, access.access_key
         account = access.known_account_id or regions.account_of(access_key, self.now)
         if account is None:
-            account = access.ask_account_id()
-            regions.keep_account(access_key, account, self.now)
+            account, arn = access.ask_caller()
+            regions.keep_account(access_key, account, self.now, arn)
         chosen = only or access.account.regions or self._settings.regions or regions.enabled(account, self.now)
         if not chosen:
             try:

@@ -38,13 +38,19 @@ class Regions:
         )
         return None if row is None else str(row["account"])
 
-    def keep_account(self, access_key: str, account: str, now: int) -> None:
+    def keep_account(self, access_key: str, account: str, now: int, arn: str = "") -> None:
+        """Keeps whose an access key is; `arn` is the user or the role session that it stands for."""
         with self._database.transaction():
             self._database.execute("DELETE FROM caller WHERE fetched <= ?", (now - KNOWN_FOR_SECONDS,))
             self._database.execute(
-                "INSERT OR REPLACE INTO caller (key_hash, account, fetched) VALUES (?, ?, ?)",
-                (_hash(access_key), account, now),
+                "INSERT OR REPLACE INTO caller (key_hash, account, fetched, arn) VALUES (?, ?, ?, ?)",
+                (_hash(access_key), account, now, arn),
             )
+
+    def callers(self) -> tuple[str, ...]:
+        """The ARNs that the credentials in use stand for, as far as AWS was asked."""
+        rows = self._database.all("SELECT DISTINCT arn FROM caller WHERE arn <> '' ORDER BY arn")
+        return tuple(str(row["arn"]) for row in rows)
 
     def enabled(self, account: str, now: int) -> tuple[str, ...] | None:
         """The account's enabled regions, when they were asked within the last hour."""

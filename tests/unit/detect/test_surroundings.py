@@ -71,3 +71,62 @@ def test_the_configuration_says_what_is_ones_own() -> None:
     assert derive("derived.self", gone, around) == [True]
     assert derive("derived.self", event("DeleteRole", requestParameters={"roleName": "reader"}), around) == [True]
     assert derive("derived.policy.external_accounts", shared_with("444455556666"), around) == []
+
+
+def in_organization(organization: str, account: str = "*", key: str = "aws:PrincipalOrgID") -> dict[str, object]:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": account},
+        "Action": "kms:Decrypt",
+        "Resource": "*",
+        "Condition": {"StringEquals": {key: organization}},
+    }
+    document = json.dumps({"Statement": [statement]})
+    return event("PutKeyPolicy", eventSource="kms.amazonaws.com", requestParameters={"policy": document})
+
+
+@pytest.mark.parametrize("account", ["*", "777788889999"])
+def test_a_policy_for_members_of_ones_own_organisation_lets_in_nobody_from_outside(account: str) -> None:
+    around = Surroundings(organizations=["o-ours123456"])
+    record = in_organization("o-ours123456", account)
+    assert derive("derived.policy.public", record, around) == [False]
+    assert derive("derived.policy.external_accounts", record, around) == []
+
+
+def test_a_policy_for_members_of_another_organisation_names_it() -> None:
+    around = Surroundings(organizations=["o-ours123456"])
+    record = in_organization("o-them123456/r-ab12/*", key="aws:PrincipalOrgPaths")
+    assert derive("derived.policy.external_accounts", record, around) == ["o-them123456"]
+
+
+def test_without_known_organisations_the_accounts_alone_tell() -> None:
+    record = in_organization("o-ours123456", "777788889999")
+    assert derive("derived.policy.external_accounts", record) == ["777788889999"]
+
+
+CALLERS = Surroundings(
+    callers=[
+        "arn:aws:iam::111122223333:user/tools/watcher",
+        "arn:aws:sts::111122223333:assumed-role/Reader/trailwatch-session",
+        "arn:aws:iam::111122223333:root",
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("request_parameters", "own"),
+    [
+        ({"userName": "watcher"}, True),
+        ({"roleName": "reader"}, True),
+        ({"userName": "reader"}, False),
+        ({"roleName": "trailwatch_session"}, False),
+        ({"groupName": "watcher"}, False),
+        ({"userName": "root"}, False),
+    ],
+)
+def test_the_user_and_the_role_that_trailwatch_works_as_are_its_own(
+    request_parameters: dict[str, str], own: bool
+) -> None:
+    record = event("DeleteUser", requestParameters=request_parameters)
+    assert derive("derived.self", record, CALLERS) == [own]
+    assert derive("derived.self", record) == [False]

@@ -43,11 +43,11 @@ class ScriptedAccess:
         assert service == "cloudtrail"
         return self.clients[region]
 
-    def ask_account_id(self):
+    def ask_caller(self):
         self.asked.append("account")
         if self.refused:
             raise self.refused
-        return ACCOUNT
+        return ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/watcher"
 
     def ask_regions(self):
         self.asked.append("regions")
