@@ -106,7 +106,7 @@ def _shown(value: object, kind: object) -> str:
     """The value as the file would hold it."""
     import msgspec
 
-    from trailwatch.config.schema import Seconds
+    from trailwatch.config.kinds import Seconds
     from trailwatch.config.units import format_duration
 
     if kind == Seconds and isinstance(value, float | int):

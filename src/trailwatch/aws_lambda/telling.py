@@ -1,0 +1,134 @@
+"""Alerts leave from the function itself: claimed, sent, marked as told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from trailwatch.detect.telling import messages_of
+from trailwatch.dynamo.claims import Claim, Turn
+from trailwatch.errors import NotifyError
+from trailwatch.model.alert import Alert
+from trailwatch.model.message import Message
+from trailwatch.model.severity import Severity
+from trailwatch.ports import Notifier
+
+
+class Turns(Protocol):
+    """Who tells of what, such as `trailwatch.dynamo.claims.Claims`."""
+
+    def claim(self, what: str, notifier: str, rank: int, now: int, until: int) -> Claim:
+        """Whether this caller tells."""
+
+    def told(self, what: str, notifier: str) -> None:
+        """It has arrived, or will never."""
+
+    def give_back(self, what: str, notifier: str) -> None:
+        """It has not arrived."""
+
+
+class Unremembered:
+    """Claims of a function without a table: everything is told as often as it is found."""
+
+    def claim(self, what: str, notifier: str, rank: int, now: int, until: int) -> Claim:  # noqa: ARG002 one shape
+        return Claim(Turn.MINE, now)
+
+    def told(self, what: str, notifier: str) -> None:
+        pass
+
+    def give_back(self, what: str, notifier: str) -> None:
+        pass
+
+
+class Told(msgspec.Struct):
+    """What became of some alerts."""
+
+    sent: int = 0
+    """Messages that arrived."""
+    known: int = 0
+    """Times that an alert was told before."""
+    unsent: dict[str, str] = {}
+    """Alerts, or messages of its own, that have to be tried again, each with the reason."""
+    refused: list[str] = []
+    """Reasons why messages were given up."""
+
+
+class Telling:
+    """Tells of alerts, each notifier on its own.
+
+    Args:
+        turns: who tells of what.
+        notifiers: by name.
+        routes: for each notifier, the least severity that is sent there.
+    """
+
+    def __init__(self, turns: Turns, notifiers: Mapping[str, Notifier], routes: Mapping[str, Severity]) -> None:
+        self._turns = turns
+        self._notifiers = notifiers
+        self._routes = routes
+
+    def tell(self, alerts: Sequence[Alert], now: int, until: int) -> Told:
+        """What became of the alerts; one that fails keeps no other from being told.
+
+        Args:
+            alerts: of one invocation.
+            now: seconds since 1970.
+            until: when this invocation is surely over.
+        """
+        told = Told()
+        for name, level in self._routes.items():
+            mine: list[Alert] = []
+            since = now
+            for alert in alerts:
+                if alert.severity < level:
+                    continue
+                claim = self._claim(alert.id, name, alert.severity.rank, now, until, told)
+                if claim is not None:
+                    mine.append(alert)
+                    since = min(since, claim.since)
+            # the time of the first attempt makes the same message of every attempt
+            for message in messages_of(mine, since):
+                self._send(name, message, [alert.id for alert in message.alerts], told)
+        return told
+
+    def tell_once(self, message: Message, now: int, until: int) -> Told:
+        """The same for a message without alerts, by its id; to every notifier that high alerts reach."""
+        told = Told()
+        for name, level in self._routes.items():
+            if level <= Severity.HIGH:
+                claim = self._claim(message.id, name, message.severity.rank, now, until, told)
+                if claim is not None:
+                    self._send(name, message, [message.id], told)
+        return told
+
+    def _claim(self, what: str, name: str, rank: int, now: int, until: int, told: Told) -> Claim | None:
+        claim = self._turns.claim(what, name, rank, now, until)
+        if claim.turn is Turn.MINE:
+            return claim
+        if claim.turn is Turn.BUSY:
+            told.unsent[what] = f"{name}: another invocation is sending it just now"
+        else:
+            told.known += 1
+        return None
+
+    def _send(self, name: str, message: Message, ids: Sequence[str], told: Told) -> None:
+        try:
+            self._notifiers[name].send(message)
+        except Exception as error:  # noqa: BLE001 whatever a notifier raises must not keep the others from being told
+            why = str(error) if isinstance(error, NotifyError) else f"{name}: {type(error).__name__}: {error}"
+            if isinstance(error, NotifyError) and error.permanent:
+                told.refused.append(why)
+                self._settle(name, ids)
+                return
+            for one in ids:
+                self._turns.give_back(one, name)
+            told.unsent.update(dict.fromkeys(ids, why))
+        else:
+            told.sent += 1
+            self._settle(name, ids)
+
+    def _settle(self, name: str, ids: Sequence[str]) -> None:
+        for one in ids:
+            self._turns.told(one, name)

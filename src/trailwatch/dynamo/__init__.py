@@ -1,0 +1,1 @@
+"""What a function remembers from one call to the next, in one DynamoDB table."""
