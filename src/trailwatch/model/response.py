@@ -16,6 +16,9 @@ State = Any
 APPLY_TIME = "<time of the change>"
 """Stands within a wanted state for the moment at which the step is taken."""
 
+RANDOM = "<a random text that nobody keeps>"
+"""Stands as a call's parameter for a text that is made when the call goes out, and is written down nowhere."""
+
 
 class TargetKind(enum.Enum):
     """What a response can be about."""
@@ -57,6 +60,18 @@ class Target(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         more = "".join(f", {name} {value}" for name, value in self.of)
         return f"{self.kind.value} {self.name}{more} in {self.account}" + (f", {self.region}" if self.region else "")
+
+
+class Order(msgspec.Struct, frozen=True):
+    """One action about one target, and who asked for it."""
+
+    action: str
+    target: Target
+    playbook: str = ""
+    """Empty where a person named the target."""
+    alert_id: str = ""
+    event_id: str = ""
+    """The event that led to the target."""
 
 
 class Call(msgspec.Struct, frozen=True):

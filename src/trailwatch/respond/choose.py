@@ -13,21 +13,9 @@ from trailwatch.detect.record import Record
 from trailwatch.errors import DecodeError
 from trailwatch.model.alert import Alert, Evidence
 from trailwatch.model.incident import Incident
-from trailwatch.model.response import Target
+from trailwatch.model.response import Order, Target
 from trailwatch.ports import Action, AddressBook
 from trailwatch.respond.playbook import Playbook
-
-
-class Order(msgspec.Struct, frozen=True):
-    """One action about one target, and who asked for it."""
-
-    action: str
-    target: Target
-    playbook: str = ""
-    """Empty where a person named the target."""
-    alert_id: str = ""
-    event_id: str = ""
-    """The event that led to the target."""
 
 
 class Chosen(msgspec.Struct, frozen=True):

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from trailwatch.errors import ActionError
-from trailwatch.model.response import Draft, Plan, Step, Target, TargetKind
+from trailwatch.model.response import Draft, Order, Plan, Step, Target, TargetKind
 from trailwatch.ports import Action, Cloud, Past, Scene
-from trailwatch.respond.choose import Chosen, Order, ordered
+from trailwatch.respond.choose import Chosen, ordered
 
 
 class Drafting(msgspec.Struct, frozen=True):
