@@ -16,7 +16,7 @@ from typing import Any
 from moto.backends import list_of_moto_modules
 from moto.server import DomainDispatcherApplication, create_backend_app
 
-from trailwatch.lab import names
+from trailwatch.lab import names, trails
 from trailwatch.lab.answers import Answer, NotSimulated, Refusal, json_answer, refusal_answer
 from trailwatch.lab.authoriser import Authoriser
 from trailwatch.lab.call import Call, Environ, read_body, read_call
@@ -27,6 +27,7 @@ from trailwatch.lab.limits import Limits
 from trailwatch.lab.recorder import Recorder
 from trailwatch.lab.records import record_of, secrets_in_batch
 from trailwatch.lab.regions import describe_regions, is_usable
+from trailwatch.lab.service_credentials import ServiceCredentials
 from trailwatch.lab.sign_in import SignIn, console_login
 from trailwatch.lab.sts import SessionTokens
 from trailwatch.ports import Clock
@@ -87,11 +88,19 @@ class LabApp:
         self._moto = _Moto(create_backend_app)
         self._moto_lock = threading.RLock()
         self.seen: deque[Seen] = deque(maxlen=_SEEN_CALLS)
+        service_credentials = ServiceCredentials(clock, chance)
         self._own: dict[tuple[str, str], Callable[[Call, Caller, str], Answer]] = {
             ("cloudtrail", "LookupEvents"): self._look_up,
             ("ec2", "DescribeRegions"): self._describe_regions,
             ("sts", "GetSessionToken"): self._sessions.get_session_token,
             ("sts", "GetFederationToken"): self._sessions.get_federation_token,
+            ("iam", "CreateServiceSpecificCredential"): service_credentials.create,
+            ("iam", "ListServiceSpecificCredentials"): service_credentials.list,
+            ("iam", "UpdateServiceSpecificCredential"): service_credentials.update,
+            ("cloudtrail", "GetEventSelectors"): trails.get_event_selectors,
+            ("cloudtrail", "PutEventSelectors"): trails.put_event_selectors,
+            ("cloudtrail", "GetInsightSelectors"): trails.get_insight_selectors,
+            ("cloudtrail", "PutInsightSelectors"): trails.put_insight_selectors,
         }
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
