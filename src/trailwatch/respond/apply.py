@@ -60,9 +60,7 @@ def apply(plan: Plan, tools: Equipment, who: str, why: str = "") -> Outcome:
     """
     progress = read_progress(tools.journal, plan.id)
     if progress is not None and progress.undone:
-        raise UsageError(
-            f"plan {plan.id}", "it was undone", "make a new plan from what is there now"
-        )
+        raise UsageError(f"plan {plan.id}", "it was undone", "make a new plan from what is there now")
     _refuse_when_stopped(tools)
     writer = Writer(tools.journal, plan.id, who, tools.clock, progress.next_number if progress else 0)
     if progress is None:
@@ -106,8 +104,8 @@ class _Application:
     def _take(self, at: int) -> bool:
         """Whether the step had to be taken, because its thing did not stand as wanted."""
         step, state = self._progress.plan.steps[at], self._progress.steps[at]
-        if step.kind is StepKind.EVIDENCE and state.standing is Standing.DONE:
-            return False
+        if step.kind is not StepKind.CHANGE and state.standing is Standing.DONE:
+            return False  # evidence is of one moment, and what is final is done once
         try:
             found = self._action(step).verify(step, self._tools.cloud)
             if step.kind is StepKind.EVIDENCE:

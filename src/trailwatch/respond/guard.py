@@ -19,6 +19,7 @@ from trailwatch.errors import DecodeError
 from trailwatch.model.event import parse_time
 from trailwatch.model.provenance import Provenance
 from trailwatch.model.response import Target, TargetKind
+from trailwatch.respond.records import event_name as _name_of
 
 HOUR, DAY = 3600, 86400
 HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
@@ -130,44 +131,47 @@ def ungrounded(target: Target, record: Mapping[str, Any]) -> str:
     account = record.get("recipientAccountId")
     if target.account != account:
         return f"the event is of account {account}"
+    names = {_text(record, *path).rpartition("/")[2] for path in _MADE.get((target.kind, _name_of(record)), ())}
+    if _name_of(record) in _CHANGING.get(target.kind, ()):
+        names.update(_texts(record.get("requestParameters")))
     subject = subject_of(record)
     if isinstance(subject, Subject):
-        itself = (subject.kind, subject.name) == (target.kind, target.name)
-        if itself or (target.kind is TargetKind.KEY and target.name == subject.key):
-            return ""
-    named = set(_texts(record.get("responseElements")))
-    if str(record.get("eventName")) in _CHANGING.get(target.kind, ()):
-        named.update(_texts(record.get("requestParameters")))
-    wanted = [target.name, *(value for _, value in target.of)]
-    if isinstance(subject, Subject):
-        named.add(subject.name)
-    missing = [one for one in wanted if one not in named]
+        names.update({subject.name} if target.kind in (subject.kind, TargetKind.KEY) else ())
+        names.update({subject.key} if target.kind is TargetKind.KEY else ())
+    wanted = [target.name, *(value for name, value in target.of if name in _IDENTIFYING)]
+    missing = [one for one in wanted if not one or one not in names]
     return f"the event does not name {missing[0][:80]!r} as its caller or as what it made" if missing else ""
 
 
-_CHANGING: Mapping[TargetKind, frozenset[str]] = {
-    TargetKind.USER: frozenset({"CreateUser", "CreateLoginProfile", "UpdateLoginProfile"}),
-    TargetKind.KEY: frozenset({"CreateAccessKey", "UpdateAccessKey"}),
-    TargetKind.POLICY: frozenset(
-        {
-            *("AttachUserPolicy", "AttachRolePolicy", "PutUserPolicy", "PutRolePolicy"),
-            *("AttachGroupPolicy", "PutGroupPolicy", "CreatePolicyVersion", "SetDefaultPolicyVersion"),
-        }
-    ),
-    TargetKind.FUNCTION: frozenset(
-        {
-            *("AddPermission20150331", "AddPermission20150331v2", "AddPermission"),
-            *("CreateFunctionUrlConfig", "UpdateFunctionUrlConfig", "CreateFunction20150331", "CreateFunction"),
-        }
-    ),
-    TargetKind.TRAIL: frozenset(
-        {
-            *("StopLogging", "UpdateTrail", "DeleteTrail", "PutEventSelectors", "PutInsightSelectors"),
-            *("CreateTrail", "StartLogging"),
-        }
+_IDENTIFYING = ("user", "role", "group", "statement", "qualifier")
+"""Parts of a target that say which one it is; the others only describe it."""
+_USER, _ROLE, _KEY = TargetKind.USER, TargetKind.ROLE, TargetKind.KEY
+_MADE: Mapping[tuple[TargetKind, str], tuple[tuple[str, ...], ...]] = {
+    (_USER, "CreateUser"): (("responseElements", "user", "userName"),),
+    (_USER, "CreateLoginProfile"): (("requestParameters", "userName"),),
+    (_USER, "UpdateLoginProfile"): (("requestParameters", "userName"),),
+    (_ROLE, "AssumeRole"): (("requestParameters", "roleArn"),),
+    (_ROLE, "AssumeRoleWithSAML"): (("requestParameters", "roleArn"),),
+    (_ROLE, "AssumeRoleWithWebIdentity"): (("requestParameters", "roleArn"),),
+    (_KEY, "CreateAccessKey"): (
+        ("responseElements", "accessKey", "accessKeyId"),
+        ("responseElements", "accessKey", "userName"),
     ),
 }
-"""For each kind, the calls whose request names what they made or changed; that they succeeded is asked before."""
+"""Where calls that make an identity, or hand it to their caller, name it; that they succeeded is asked before."""
+_CHANGING: Mapping[TargetKind, frozenset[str]] = {
+    TargetKind.POLICY: frozenset(
+        {
+            *("AttachUserPolicy", "AttachRolePolicy", "AttachGroupPolicy"),
+            *("PutUserPolicy", "PutRolePolicy", "PutGroupPolicy"),
+        }
+    ),
+    TargetKind.FUNCTION: frozenset({"AddPermission", "CreateFunctionUrlConfig", "UpdateFunctionUrlConfig"}),
+    TargetKind.TRAIL: frozenset(
+        {"StopLogging", "UpdateTrail", "DeleteTrail", "PutEventSelectors", "PutInsightSelectors"}
+    ),
+}
+"""For each kind, the calls whose request names what they changed."""
 
 
 def protection(held: Held, settings: AutomaticSettings, own: Iterable[str]) -> str:
@@ -229,6 +233,13 @@ def _texts(value: Any) -> Iterable[str]:
     elif isinstance(value, list | tuple):
         for inner in value:
             yield from _texts(inner)
+
+
+def _text(record: Mapping[str, Any], *path: str) -> str:
+    found: Any = record
+    for name in path:
+        found = _mapping(found).get(name)
+    return found if isinstance(found, str) else ""
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

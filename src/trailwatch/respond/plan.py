@@ -32,7 +32,7 @@ def make_plan(cause: str, chosen: Chosen, tools: Drafting, now: int) -> Plan:
         tools: what it is made with.
         now: seconds since 1970; with the cause and the targets it makes the plan's id.
     """
-    orders = ordered(chosen.orders, tools.actions)
+    orders = without_keys_of_locked(ordered(chosen.orders, tools.actions))
     identity = plan_id(cause, orders, now)
     draft = _Draft()
     targets: dict[Target, None] = {}
@@ -68,6 +68,16 @@ def plan_id(cause: str, orders: Iterable[Order], now: int) -> str:
     """12 hex digits; the same for the same orders at the same second."""
     parts = [cause, str(now), *(f"{order.action}\0{order.target}" for order in orders)]
     return hashlib.sha256("\0\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def without_keys_of_locked(orders: Sequence[Order]) -> list[Order]:
+    """The orders without those about a key of a user whom another order is about: locking switches off every key."""
+    users = {(one.target.account, one.target.name) for one in orders if one.target.kind is TargetKind.USER}
+    return [
+        one
+        for one in orders
+        if one.target.kind is not TargetKind.KEY or (one.target.account, one.target.detail("user")) not in users
+    ]
 
 
 class _Draft:
@@ -108,9 +118,3 @@ def _own(target: Target, cloud: Cloud) -> str:
         f"::{target.account}:{kind}/" in own and own.rpartition("/")[2] == name
     )
     return "it is who acts here, and would lock itself out" if same else ""
-
-
-def without(steps: Sequence[Step], actions: Iterable[str]) -> tuple[Step, ...]:
-    """The steps of all other actions."""
-    left_out = set(actions)
-    return tuple(step for step in steps if step.action not in left_out)

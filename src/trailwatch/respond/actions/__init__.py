@@ -1,0 +1,1 @@
+"""Actions: one way to contain an intruder each."""
