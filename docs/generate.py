@@ -119,8 +119,9 @@ _HOW = {
 def _shipped() -> tuple[Any, ...]:
     """Every rule that ships, over one event or several, most severe first."""
     from trailwatch.rules.catalog import load_rules
+    from trailwatch.rules.own_lists import example_lists
 
-    rules = load_rules([])
+    rules = load_rules([], placeholders=example_lists())
     every = [*rules.rules, *rules.first_seen, *rules.correlations]
     return tuple(sorted(every, key=lambda one: (-one.info.severity.rank, one.info.slug)))
 
@@ -145,7 +146,16 @@ def derived_fields() -> str:
     return "\n".join(["| Field | Kind | What it says |", "|---|---|---|", *rows, ""])
 
 
+def own_lists() -> str:
+    """The lists of one's own that shipped rules ask for."""
+    from trailwatch.rules.own_lists import OWN_LISTS
+
+    rows = [f"| `{one.name}` | {_cell(one.sentence)} |" for one in OWN_LISTS]
+    return "\n".join(["| List | What stands in it |", "|---|---|", *rows, ""])
+
+
 PARTS: dict[str, Callable[[], str]] = {
+    "own_lists": own_lists,
     "settings": settings,
     "commands": commands,
     "exit_codes": exit_codes,

@@ -10,6 +10,7 @@ import pytest
 
 import trailwatch.rulepack
 from trailwatch.rules.catalog import load_rules
+from trailwatch.rules.own_lists import example_lists
 from trailwatch.rules.rule import RuleSet
 
 TABLE = Path(trailwatch.rulepack.__path__[0]) / "coverage.csv"
@@ -19,7 +20,7 @@ HOW = {"rule", "event", "signal", "none"}
 
 @functools.cache
 def shipped_rules() -> RuleSet:
-    return load_rules()
+    return load_rules(placeholders=example_lists())
 
 
 def rows() -> list[dict[str, str]]:

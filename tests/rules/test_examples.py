@@ -17,12 +17,13 @@ from trailwatch.model.fieldpath import find_values
 from trailwatch.model.severity import Severity
 from trailwatch.ports import Delivery
 from trailwatch.rules.catalog import load_rules
+from trailwatch.rules.own_lists import example_lists
 from trailwatch.rules.predicate import And, Field, Not, Or, Predicate
 from trailwatch.rules.rule import Rule, RuleSet
 
 from .. import oracle  # noqa: TID252 test folders are no packages that could be named from the top
 
-SHIPPED = load_rules()
+SHIPPED = load_rules(placeholders=example_lists())
 ADDRESSES = ExampleAddresses()
 RULES = (*SHIPPED.rules, *SHIPPED.first_seen)
 LOUD_FOR_ANYBODY = {

@@ -12,11 +12,12 @@ import pytest
 
 from trailwatch.model.severity import Severity
 from trailwatch.rules.catalog import load_rules
+from trailwatch.rules.own_lists import example_lists
 from trailwatch.rules.rule import AndTerm, Correlation, NotTerm, OrTerm, Rule, RuleTerm, Story, Term
 from trailwatch.rules.stories import by_any_name, records_of
 from trailwatch.testing import fires
 
-SHIPPED = load_rules()
+SHIPPED = load_rules(placeholders=example_lists())
 each_correlation = pytest.mark.parametrize(
     "correlation",
     [one for one in SHIPPED.correlations if one.info.origin.startswith("rulepack/")],

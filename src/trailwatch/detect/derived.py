@@ -69,6 +69,11 @@ def _admin(record: Mapping[str, Any]) -> Value:
     return any(statement.admin for statement in statements_of(record))
 
 
+def _escalation(record: Mapping[str, Any]) -> Value:
+    actions = (action for statement in statements_of(record) for action in statement.escalating)
+    return list(dict.fromkeys(actions))
+
+
 def _external_accounts(record: Mapping[str, Any], book: AddressBook | None = None) -> Value:
     identity = record.get("userIdentity")
     own: set[Any] = {record.get("recipientAccountId")}
@@ -145,6 +150,7 @@ COMPUTED: dict[str, Callable[[Mapping[str, Any]], Value]] = {
     "derived.target.is_other_user": _is_other_user,
     "derived.policy.public": _public,
     "derived.policy.admin": _admin,
+    "derived.policy.escalation": _escalation,
     "derived.policy.external_accounts": _external_accounts,
     "derived.self": lambda record: touches_self(record, None),
     **dict.fromkeys(LOOKED_UP, _unknown),

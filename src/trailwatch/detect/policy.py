@@ -9,9 +9,10 @@ public, https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-blo
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -43,6 +44,7 @@ DOCUMENT_NAMES = frozenset(
 """Lower-cased names of request parameters that hold a policy document."""
 
 _DEPTH = 4
+_STARS = 4
 _LONGEST = 262_144
 _ACCOUNT = re.compile(r"(?:arn:[a-z-]+:(?:iam|sts)::)?([0-9]{12})(?::.*)?")
 _NARROWING_KEYS = frozenset(
@@ -72,6 +74,28 @@ _NARROWING_OPERATORS = frozenset(
     {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike", "ipaddress"}
 )
 _EVERYWHERE = frozenset({"*", "0.0.0.0/0", "::/0"})
+_ADMIN_BY = ("iam:attachrolepolicy", "iam:createpolicyversion", "iam:createuser", "iam:passrole", "iam:putuserpolicy")
+"""Whoever may do all of this to everything can give themselves every right."""
+ESCALATING = (
+    "iam:AddUserToGroup",
+    "iam:AttachGroupPolicy",
+    "iam:AttachRolePolicy",
+    "iam:AttachUserPolicy",
+    "iam:CreateAccessKey",
+    "iam:CreateLoginProfile",
+    "iam:CreatePolicyVersion",
+    "iam:DeleteRolePermissionsBoundary",
+    "iam:DeleteUserPermissionsBoundary",
+    "iam:PutGroupPolicy",
+    "iam:PutRolePolicy",
+    "iam:PutUserPolicy",
+    "iam:SetDefaultPolicyVersion",
+    "iam:UpdateAssumeRolePolicy",
+    "iam:UpdateLoginProfile",
+    "sts:AssumeRole",
+)
+"""Each of them on everything lets its holder get more rights than were given; `iam:PassRole` needs a service too."""
+_EVERY_ONE = re.compile(r"\*|arn:[a-z*-]+:(?:iam|sts)::[0-9*]*:(?:\*|(?:user|role|group|policy)/?\*)")
 
 
 class Statement(msgspec.Struct, frozen=True):
@@ -84,6 +108,8 @@ class Statement(msgspec.Struct, frozen=True):
     all_but: bool
     """The principals are those that are left out (`NotPrincipal`)."""
     actions: tuple[str, ...]
+    all_actions_but: tuple[str, ...]
+    """Those that `NotAction` leaves out; empty where there is none."""
     resources: tuple[str, ...]
     narrowed: bool
     """A condition limits who may use it."""
@@ -97,13 +123,25 @@ class Statement(msgspec.Struct, frozen=True):
 
     @property
     def admin(self) -> bool:
-        """Whether it allows every action on every resource, to whom it is attached."""
-        return (
-            self.allows
-            and not self.has_principal
-            and any(action in {"*", "*:*"} for action in self.actions)
-            and "*" in self.resources
-        )
+        """Whether it allows every action on every resource, or enough of IAM to get there, to whom it is attached."""
+        return self._for_its_holder and "*" in self.resources and all(map(self._grants, _ADMIN_BY))
+
+    @property
+    def escalating(self) -> list[str]:
+        """The actions of `ESCALATING` that it allows on everything, to whom it is attached."""
+        if not self._for_its_holder or not any(_EVERY_ONE.fullmatch(resource) for resource in self.resources):
+            return []
+        return [action for action in ESCALATING if self._grants(action.lower())]
+
+    @property
+    def _for_its_holder(self) -> bool:
+        return self.allows and not self.has_principal
+
+    def _grants(self, action: str) -> bool:
+        """Whether it names an action, given in lower case."""
+        if self.all_actions_but:
+            return not _names_any(self.all_actions_but, action)
+        return _names_any(self.actions, action)
 
     def outsiders(self, own_organizations: Collection[str]) -> Iterator[str]:
         """The 12-digit accounts it allows, and the organisations; none where only own organisations get in.
@@ -126,6 +164,20 @@ class Statement(msgspec.Struct, frozen=True):
                 found = _ACCOUNT.fullmatch(principal)
                 if found:
                     yield found.group(1)
+
+
+def _names_any(patterns: Sequence[str], action: str) -> bool:
+    """Whether one of the patterns, with `*` and `?` and in any case, names the action."""
+    return any(
+        pattern.lower() == action or _glob(pattern.lower()).fullmatch(action) is not None for pattern in patterns
+    )
+
+
+@functools.lru_cache(256)
+def _glob(pattern: str) -> re.Pattern[str]:
+    # stars in a row mean one star, and many of them apart would take long to try
+    parts = re.split(r"\*+", pattern, maxsplit=_STARS)
+    return re.compile(".*".join(re.escape(part).replace(r"\?", ".") for part in parts))
 
 
 def statements_of(record: Mapping[str, Any]) -> list[Statement]:
@@ -188,6 +240,7 @@ def _statement(member: Mapping[str, Any]) -> Statement:
         has_principal=principal is not None,
         all_but="NotPrincipal" in member,
         actions=_texts(member.get("Action")),
+        all_actions_but=_texts(member.get("NotAction")),
         resources=_texts(member.get("Resource")),
         narrowed=_narrowed(member.get("Condition")),
         organizations=tuple(_organizations(member.get("Condition"))),
@@ -207,6 +260,7 @@ def _added_permission(parameters: Mapping[str, Any]) -> Iterator[Statement]:
             has_principal=True,
             all_but=False,
             actions=_texts(parameters.get("action")),
+            all_actions_but=(),
             resources=(),
             narrowed=any(parameters.get(name) for name in narrowing),
             organizations=_texts(parameters.get("principalOrgID")),
@@ -214,9 +268,7 @@ def _added_permission(parameters: Mapping[str, Any]) -> Iterator[Statement]:
 
 
 def _narrowed(condition: object) -> bool:
-    return any(
-        key in _NARROWING_KEYS and not _EVERYWHERE.intersection(values) for key, values in _limits(condition)
-    )
+    return any(key in _NARROWING_KEYS and not _EVERYWHERE.intersection(values) for key, values in _limits(condition))
 
 
 def _organizations(condition: object) -> Iterator[str]:

@@ -3,6 +3,7 @@
 | Network | In examples |
 |---|---|
 | 198.51.100.0/24 | people in London, AS64500 |
+| 198.51.100.66 | a machine in London that is on a list of threats |
 | 203.0.113.0/24 | people in Sydney, AS64501 |
 | 192.0.2.0/24 | instances at AWS |
 """
@@ -12,7 +13,9 @@ from __future__ import annotations
 from trailwatch.enrich.networks import network_of, parse_address
 from trailwatch.model.address import AddressFacts
 
+_THREAT = AddressFacts(country="GB", city="London", asn=64500, is_aws=False, lists=("feed",), kinds=("threat",))
 _FACTS = {
+    "198.51.100.66": _THREAT,
     "198.51.100.0/24": AddressFacts(
         country="GB", city="London", latitude=51.51, longitude=-0.13, asn=64500, as_org="Example", is_aws=False
     ),
@@ -30,7 +33,9 @@ class ExampleAddresses:
 
     def look_up(self, text: str) -> AddressFacts | None:
         address = parse_address(text)
-        return None if address is None else _FACTS.get(network_of(address), AddressFacts())
+        if address is None:
+            return None
+        return _FACTS.get(str(address)) or _FACTS.get(network_of(address), AddressFacts())
 
     def network(self, text: str) -> str:
         facts, address = self.look_up(text), parse_address(text)

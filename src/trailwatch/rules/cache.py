@@ -13,7 +13,7 @@ import msgspec
 from trailwatch.rules.rule import Correlation, Example, Problem, Rule, Story
 from trailwatch.version import __version__
 
-FORMAT = 9
+FORMAT = 10
 """Goes up whenever a cached rule would be read differently."""
 _KEPT = 8
 

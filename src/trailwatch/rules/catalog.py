@@ -180,7 +180,7 @@ def _read(
         elif file.path.name.endswith(PATTERN_SUFFIX):
             rules += _read_patterns(file, reader.problems, reader.skipped)
         else:
-            reader.read(file.text, file.name, file.path.stem)
+            reader.read(file.text, file.name, file.path.stem, shipped=file.shipped)
     reader.finish([*scripted.values(), *rules])
     return cache.CachedRules(
         [*reader.rules, *rules], scripted, reader.correlations, reader.problems, dict(reader.skipped)

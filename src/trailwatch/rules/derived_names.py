@@ -43,7 +43,14 @@ DERIVED_NAMES: tuple[DerivedName, ...] = (
     DerivedName(
         "derived.policy.admin",
         "boolean",
-        "True when a policy document in the request allows every action on every resource.",
+        "True when a policy document in the request allows every action on every resource, or all of IAM, which "
+        "comes to the same.",
+    ),
+    DerivedName(
+        "derived.policy.escalation",
+        "texts",
+        "Actions that a policy document in the request allows on everything and that let their holder get more "
+        "rights: `iam:AttachUserPolicy`, `iam:CreateAccessKey`, `sts:AssumeRole`, ...",
     ),
     DerivedName(
         "derived.policy.external_accounts",

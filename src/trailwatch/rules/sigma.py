@@ -46,6 +46,7 @@ class _Parsed(msgspec.Struct):
     document: Document
     rule: Any
     slug: str
+    shipped: bool = False
 
 
 class SigmaReader:
@@ -66,8 +67,15 @@ class SigmaReader:
         self._parsed: list[_Parsed] = []
         self._filters: list[tuple[Document, SigmaFilter]] = []
 
-    def read(self, text: str, path: str, stem: str) -> None:
-        """Takes in one file; `path` is its name in messages, `stem` the slug of its first rule."""
+    def read(self, text: str, path: str, stem: str, *, shipped: bool = False) -> None:
+        """Takes in one file.
+
+        Args:
+            text: its content.
+            path: its name in messages.
+            stem: the slug of its first rule.
+            shipped: whether it ships with the program; then a placeholder without values is no problem of anybody's.
+        """
         try:
             documents = read_documents(text, path)
         except ValueError as error:
@@ -80,9 +88,9 @@ class SigmaReader:
             self.skipped[NOT_SIGMA] += 1
         slugs = (stem if at == 0 else f"{stem}-{at + 1}" for at in range(len(joined)))
         for document, slug in zip(joined, slugs, strict=True):
-            self._document(document, slug)
+            self._document(document, slug, shipped=shipped)
 
-    def _document(self, document: Document, slug: str) -> None:
+    def _document(self, document: Document, slug: str, *, shipped: bool) -> None:
         reason = _skip_reason(document.data)
         if reason:
             self.skipped[reason] += 1
@@ -103,7 +111,7 @@ class SigmaReader:
             self._broken(document.at(), f"pySigma cannot read it: {type(error).__name__}: {error}")
             return
         self._filters.extend((document, one) for one in parsed.filters)
-        self._parsed.extend(_Parsed(document, rule, slug) for rule in parsed.rules)
+        self._parsed.extend(_Parsed(document, rule, slug, shipped) for rule in parsed.rules)
 
     def finish(self, others: Iterable[Rule] = ()) -> None:
         """Fills `rules` and `correlations`.
@@ -124,6 +132,8 @@ class SigmaReader:
             except ExtraError as error:
                 self._broken(error.place, str(error))
             except PlaceholderMissingError as error:
+                if parsed.shipped:
+                    continue
                 self.skipped[NO_PLACEHOLDER] += 1
                 text = f"no values for the placeholder %{error}%; give them in the configuration"
                 self.problems.append(Problem(document.at("detection"), text, error=False))

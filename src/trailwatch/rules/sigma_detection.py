@@ -164,7 +164,7 @@ def _comparison(path: str, value: SigmaCompareExpression) -> Predicate:
 
 def _filled(value: Any, placeholders: Placeholders) -> list[Any]:
     def replacements(placeholder: Placeholder) -> Iterator[str]:
-        if placeholder.name not in placeholders:
+        if not placeholders.get(placeholder.name):
             raise PlaceholderMissingError(placeholder.name)
         yield from placeholders[placeholder.name]
 
