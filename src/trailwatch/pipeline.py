@@ -109,7 +109,7 @@ class Pipeline:
         self._routes = routes
         rules = rules or RuleSet()
         self._correlator = Correlator(rules.correlations, store.signals)
-        self._memory = Memory(rules.first_seen, store.first_seen)
+        self._memory = Memory(rules.first_seen, store.first_seen, whole=False)
         self._journeys = Journeys(rules.first_seen, store.first_seen)
         self._actor_keys = ActorKeys(rules.correlations)
         self._titles = titles_of(rules)
@@ -182,7 +182,7 @@ class Pipeline:
         """Adds what rules with a memory say to the matches."""
         names = self._actor_at(now)
         for gain in delivery.gains:
-            self._store.first_seen.learn(gain.key.account, gain.interval.start)
+            self._store.first_seen.learn(gain.key.account, gain.interval.start, gain.key.lookup)
         for rules in (self._memory, self._journeys):
             new = rules.take(found.signals, lambda brief: names(brief.identity or brief.principal, brief.time))
             found.matches += with_facts(new, self._book)
@@ -198,14 +198,26 @@ class Pipeline:
         self._store.suppressed.add(sifted.hidden, now)
 
     def _of_actors(self, found: Found, turned: Collection[str], now: int) -> list[Signal]:
-        """The delivery's signals under their actors; and older ones whose actor a link tells only now."""
-        if not self._actor_keys:
+        """The delivery's signals under their actors; and older ones whose actor a link tells only now.
+
+        Those are no longer counted under whom they were, and an alert that they alone made is dropped while nobody
+        was told of it.
+        """
+        keys, actor_at = self._actor_keys, self._actor_at(now)
+        if not keys:
             return found.signals
-        naming, others = self._actor_keys.divided(found.signals)
-        again = list(self._store.actor_signals.of(turned)) if turned else []
-        again, _ = self._actor_keys.divided(again)
-        self._store.actor_signals.add(naming)
-        return [*others, *self._actor_keys.keyed([*naming, *again], self._actor_at(now))]
+        naming, others = keys.divided(found.signals)
+        actors = [actor_at(one.brief.identity or one.brief.principal, one.brief.time) for one in naming]
+        old: list[Signal] = []
+        for signal, before in self._store.actor_signals.of(turned):
+            actor = actor_at(signal.brief.identity or signal.brief.principal, signal.brief.time)
+            if actor != before and keys.divided([signal])[0]:
+                naming.append(signal)
+                actors.append(actor)
+                old += [keys.under(signal, before)] if before else []
+        self._store.alerts.drop_untold(self._correlator.withdraw(old))
+        self._store.actor_signals.add(naming, actors)
+        return [*others, *(keys.under(one, actor) for one, actor in zip(naming, actors, strict=True))]
 
     def _actor_at(self, now: int) -> Names:
         return lambda identity, time: self._attribution.actor(identity, time, now).key

@@ -14,7 +14,7 @@ from trailwatch.model.incident import Member, Ruling, Subject
 from trailwatch.model.match import Reject
 from trailwatch.model.message import Message
 from trailwatch.model.response import Call, Draft, Entry, State, Step, Target
-from trailwatch.model.sighting import Remembered, Sightings
+from trailwatch.model.sighting import EVERYTHING, Remembered, Sightings
 from trailwatch.model.signal import Arrival, Feed, Kept, Link, Stay, Touched
 
 
@@ -132,6 +132,9 @@ class SignalState(Protocol):
     def add(self, signals: Sequence[Kept]) -> Arrival:
         """Keeps what is new."""
 
+    def remove(self, signals: Sequence[Kept]) -> None:
+        """Forgets these, as far as they are kept."""
+
     def fresh(self, arrival: Arrival) -> list[Touched]:
         """Groups that gained signals then, of correlations that may be judged at once.
 
@@ -173,11 +176,11 @@ class SightingState(Protocol):
     def see(self, changed: Mapping[int, Remembered]) -> None:
         """Keeps the days of these combinations in place of what was kept of them."""
 
-    def learn(self, account: str, since: int) -> None:
-        """The account's history is known from this time on, or from an earlier one that was told before."""
+    def learn(self, account: str, since: int, lookup: str = EVERYTHING) -> None:
+        """What a look-up shows of the account is known from this time on, or from an earlier one told before."""
 
-    def learned(self) -> dict[str, int]:
-        """For each account, the time from which on its history is known."""
+    def learned(self) -> dict[tuple[str, str], int]:
+        """For each account and look-up, the time from which on what it shows is known."""
 
 
 class JourneyState(Protocol):

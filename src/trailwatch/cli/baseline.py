@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from trailwatch.cli.main import Invocation
-from trailwatch.errors import SourceError, UsageError
+from trailwatch.errors import UsageError
 
 if TYPE_CHECKING:
     from trailwatch.cli.scan_memory import ScanMemory
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from trailwatch.store.store import Store
 
 HISTORY_DAYS = 90
-_Advance = Callable[[int], None]
+SHOWN_COLUMNS = ("account", "rule", "polled", "not polled", "speaks", "combinations", "last")
 
 
 @click.group()
@@ -76,18 +75,21 @@ def build(
     unread = 0
     if not paths:
         if not archived:
-            unread = _fetch(invocation, config, days, regions, all_events=all_events, yes=yes)
+            from trailwatch.cli.baseline_history import fetch
+
+            unread = fetch(invocation, config, rules, days, regions, all_events=all_events, yes=yes)
         folder = wiring.archive_path(config, invocation.environment)
         if not folder.exists():
             raise UsageError(str(folder), "there is no archive yet", "run without --archive, or use --from PATH")
-        paths = (str(folder),)
-    learned = _learn(config, rules, paths)
+        learned = _learn(config, rules, (str(folder),))._replace(since=_read_since(config, invocation.environment))
+    else:
+        learned = _learn(config, rules, paths)
     kept = _kept(learned, learn_all=learn_all)
     _write_alerts(learned.alerts)
     if output is not None:
-        from trailwatch.store.baseline_file import write_baseline
+        from trailwatch.store.baseline_file import heading_of, write_baseline
 
-        write_baseline(output, kept.rows.values(), learned.since, learned.until)
+        write_baseline(output, kept.rows.values(), heading_of(learned.since, learned.until))
     else:
         with wiring.open_store(config, invocation.environment) as store:
             _teach(store, kept, learned)
@@ -102,36 +104,35 @@ def export(invocation: Invocation, path: Path) -> None:
     """Write what the state file has learned to FILE, for `scan --baseline FILE`."""
     from trailwatch import wiring
     from trailwatch.clock import SystemClock
-    from trailwatch.store.baseline_file import write_baseline
+    from trailwatch.store.baseline_file import heading_of, write_baseline
 
     now = int(SystemClock().now().timestamp())
     with wiring.open_store(invocation.config(), invocation.environment) as store:
         rows = store.first_seen.everything()
-        count = write_baseline(path, rows, store.first_seen.learned(), now)
+        count = write_baseline(path, rows, heading_of(store.first_seen.learned(), now))
     click.echo(f"{path}: {count:,} combinations", err=True)
 
 
 @command.command()
 @click.pass_obj
 def show(invocation: Invocation) -> None:
-    """Show since when each account is known, and how much each rule with a memory knows."""
+    """Show since when each account is known, and what each rule with a memory sees, knows and may say."""
     from trailwatch import wiring
     from trailwatch.cli import scan_output as out
+    from trailwatch.cli.baseline_known import known_rows, since_lines
+    from trailwatch.clock import SystemClock
 
     config = invocation.config()
     rules = wiring.load_ruleset(config, invocation.environment)
-    slugs = {rule.info.id: rule.info.slug for rule in rules.first_seen}
     with wiring.open_store(config, invocation.environment) as store:
         since, counts = store.first_seen.learned(), store.first_seen.counts()
-    for account, time in sorted(since.items()):
-        click.echo(f"account {account}: known since {_date(time)}")
-    rows = [
-        {"account": account, "rule": slugs.get(rule_id, rule_id), "combinations": count, "last": _date(day * 86400)}
-        for rule_id, account, count, day in counts
-    ]
+    for line in since_lines(since):
+        click.echo(line)
+    today = int(SystemClock().now().timestamp())
+    rows = known_rows(rules, since, counts, today, all_events=config.check.all_events)
     if rows:
-        out.write_table(rows, {name: name for name in ("account", "rule", "combinations", "last")}, sys.stdout)
-    elif not since:
+        out.write_table(rows, {name: name for name in SHOWN_COLUMNS}, sys.stdout)
+    if not since:
         click.echo("nothing was learned yet; run `trailwatch baseline build`", err=True)
 
 
@@ -140,7 +141,7 @@ class _Learned(NamedTuple):
     matches: list[Match]
     alerts: list[Alert]
     tally: Tally
-    since: dict[str, int]
+    since: dict[tuple[str, str], int]
     until: int
 
 
@@ -155,6 +156,7 @@ def _learn(config: Config, rules: RuleSet, paths: Sequence[str]) -> _Learned:
     from functools import partial
 
     from trailwatch import wiring
+    from trailwatch.cli.baseline_history import bar
     from trailwatch.cli.scan_memory import ScanMemory
     from trailwatch.cli.scan_pool import Job, scan_files
     from trailwatch.cli.scan_state import ScanState
@@ -167,7 +169,7 @@ def _learn(config: Config, rules: RuleSet, paths: Sequence[str]) -> _Learned:
     files = find_files(paths)
     memory, tally = ScanMemory(rules), Tally()
     matches: dict[tuple[str, str, str], Match] = {}
-    with _bar("learning", sum(file.size for file in files)) as advance, ScanState(rules) as state:
+    with bar("learning", sum(file.size for file in files)) as advance, ScanState(rules) as state:
         job = Job(partial(wiring.engine_of, rules, silent=True))
         for found in scan_files(files, job, engine, workers=1, progress=advance):
             memory.take(found)
@@ -203,10 +205,19 @@ def _kept(learned: _Learned, *, learn_all: bool) -> _Kept:
 
 
 def _teach(store: Store, kept: _Kept, learned: _Learned) -> None:
-    from trailwatch.store.baseline_file import Baseline, Heading
+    from trailwatch.store.baseline_file import Baseline, heading_of
 
     with store.transaction():
-        Baseline(Heading(1, learned.until, learned.since), kept.rows).teach(store.first_seen)
+        Baseline(heading_of(learned.since, learned.until), kept.rows).teach(store.first_seen)
+
+
+def _read_since(config: Config, environment: Mapping[str, str]) -> dict[tuple[str, str], int]:
+    """From when on the archive holds everything that a look-up shows."""
+    from trailwatch import wiring
+    from trailwatch.store.known import known_since
+
+    with wiring.open_store(config, environment) as store:
+        return known_since(store.database)
 
 
 def _write_alerts(alerts: Sequence[Alert]) -> None:
@@ -217,86 +228,12 @@ def _write_alerts(alerts: Sequence[Alert]) -> None:
 
 
 def _summary(learned: _Learned, kept: _Kept, output: Path | None) -> str:
-    accounts = ", ".join(f"{account} since {_date(time)}" for account, time in sorted(learned.since.items()))
+    from trailwatch.cli.baseline_known import since_lines
+
     parts = [
         f"{learned.tally.events:,} events: {len(kept.rows):,} combinations learned {f'in {output}' if output else ''}"
     ]
     parts.append(f"{len(learned.alerts):,} alerts, look at them")
     if kept.left_out:
         parts.append(f"{kept.left_out:,} combinations not learned, because their callers have severe alerts")
-    return "; ".join([*(part.strip() for part in parts), accounts or "no account"])
-
-
-def _fetch(
-    invocation: Invocation, config: Config, days: int, regions: Sequence[str], *, all_events: bool, yes: bool
-) -> int:
-    """Reads event history into the archive; how many regions could not be read."""
-    from trailwatch import wiring
-    from trailwatch.archive import Archive
-    from trailwatch.aws import accesses
-    from trailwatch.clock import SystemClock
-    from trailwatch.model.coverage import Interval
-    from trailwatch.service.history import History, keep, place_of
-
-    clock = SystemClock()
-    now = int(clock.now().timestamp())
-    window = Interval(now - days * 86400, now)
-    lookup = "*" if all_events or config.check.all_events else "ReadOnly=false"
-    archive = Archive(wiring.archive_path(config, invocation.environment))
-    with wiring.open_store(config, invocation.environment) as store:
-        places = []
-        for access in accesses(config.account):
-            account = access.known_account_id or access.ask_account_id()
-            chosen = regions or access.account.regions or config.check.regions or access.ask_regions()
-            places += [place_of(store, access, account, region, lookup, window) for region in chosen]
-        history = History(places, clock, config.check.pace)
-        events, took = history.estimate()
-        click.echo(
-            f"event history: {days} days of {len(places)} region(s), about {events:,} events at 100 a second in a "
-            f"region: about {_span(took)}; stop it at any time, the next run goes on",
-            err=True,
-        )
-        if not yes and sys.stdin.isatty() and not click.confirm("begin?", default=True, err=True):
-            raise UsageError("baseline build", "not begun", "use --from PATH or --archive for what is at hand")
-        errors = []
-        with _bar("reading", max(1, sum(place.missing.seconds for place in places))) as advance:
-            for piece in history.pieces():
-                keep(piece, store, archive)
-                if piece.window is not None:
-                    advance(piece.window.seconds)
-                if piece.error:
-                    errors.append(piece.error)
-    for error in errors:
-        click.echo(f"error: {error}", err=True)
-    if errors and len(errors) == len(places):
-        raise SourceError("baseline build", "no region could be read", "see the lines above")
-    return len(errors)
-
-
-@contextmanager
-def _bar(what: str, total: int) -> Iterator[_Advance]:
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(what), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total)
-
-        def advance(done: int) -> None:
-            bar.advance(task, done)
-
-        yield advance
-
-
-def _date(time: int) -> str:
-    from datetime import UTC, datetime
-
-    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d}"
-
-
-def _span(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{max(1, minutes)} min"  # noqa: PLR2004 minutes of an hour
+    return "; ".join([*(part.strip() for part in parts), *(since_lines(learned.since) or ["no account"])])

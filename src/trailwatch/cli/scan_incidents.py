@@ -35,7 +35,7 @@ class ScanLineage:
 
     def incidents(self, alerts: Sequence[Alert]) -> tuple[list[Alert], list[Incident]]:
         """The alerts with their actors and incidents, in their order; and the incidents, the worst first."""
-        actors = {one.id: self._tracer.trace(one.identity or one.principal, one.first_time) for one in alerts}
+        actors = {one.id: self._tracer.trace(one.identity or one.principal, one.speaks_of.time) for one in alerts}
         members = [Member(one.id, actors[one.id].key, one.first_time, one.last_time) for one in alerts]
         homes = rule_on(members, {}).homes
         named = [

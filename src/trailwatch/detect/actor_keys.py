@@ -44,12 +44,13 @@ class ActorKeys:
             signals: those whose key names the actor.
             actor_at: the actor's key, of an identity and a time.
         """
-        found = []
-        for one in signals:
-            brief = one.brief
-            actor = actor_at(brief.identity or brief.principal, brief.time)
-            key = list(one.key)
-            for at in self._places[one.rule_id, one.base_id]:
-                key[at] = actor
-            found.append(msgspec.structs.replace(one, key=tuple(key)))
-        return found
+        return [
+            self.under(one, actor_at(one.brief.identity or one.brief.principal, one.brief.time)) for one in signals
+        ]
+
+    def under(self, signal: Signal, actor: str) -> Signal:
+        """A signal from `divided` with this actor's key where it belongs."""
+        key = list(signal.key)
+        for at in self._places[signal.rule_id, signal.base_id]:
+            key[at] = actor
+        return msgspec.structs.replace(signal, key=tuple(key))

@@ -64,7 +64,7 @@ class Attribution:
             subjects.update((one.alert_id, one) for one in self._incidents.subjects_of(turned))
         touched: set[str] = set()
         for subject in subjects.values():
-            actor = self.actor(subject.identity, subject.first_time, now)
+            actor = self.actor(subject.identity, subject.time, now)
             self._incidents.attribute(subject.alert_id, actor.key, told(actor, subject.who))
             touched |= {actor.key, subject.actor_key}
         touched.discard("")

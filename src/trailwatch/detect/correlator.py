@@ -7,21 +7,21 @@ signals alone, never on how they came.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import msgspec
 
-from trailwatch.detect.correlate import LATENESS_SECONDS, Point, holds_at, is_monotone, positive_rules
+from trailwatch.detect.correlate import Point, holds_at
+from trailwatch.detect.correlation_plan import Plan, plans_of
+from trailwatch.model.alert import Head
 from trailwatch.model.coverage import Interval, IntervalSet
 from trailwatch.model.identity import alert_id
-from trailwatch.model.signal import Brief, Feed, Kept, Signal, Touched
+from trailwatch.model.signal import Brief, Kept, Signal, Touched
 from trailwatch.ports import SignalState
 from trailwatch.rules.rule import Correlation
 
-SHORTEST_SLOT = 3600
 JUDGED_AT_ONCE = 5000
 ANY_MOMENT = 2**62
 """A watermark for input that is complete."""
@@ -48,6 +48,10 @@ class Firing(NamedTuple):
     """Ascending."""
     members: tuple[Member, ...]
     """The events in the windows of these moments, by time."""
+    completer: Member
+    """Who made it hold at the first of these moments, see `Correlator`."""
+    head: Head
+    """Where the completer stands among all that may be one for this alert."""
 
 
 class _Content(msgspec.Struct, frozen=True, array_like=True):
@@ -59,19 +63,12 @@ class _Content(msgspec.Struct, frozen=True, array_like=True):
     lower: tuple[str, ...] = ()
 
 
-class _Plan(NamedTuple):
-    """A correlation with what follows from it."""
-
-    correlation: Correlation
-    rules: frozenset[str]
-    counted: frozenset[str]
-    """Rules whose signals are evidence: all but those that must be absent."""
-    uppers: tuple[Correlation, ...]
-    feed: Feed
-
-
 class Correlator:
     """Runs correlations over a state.
+
+    A conclusion names who completed it: of the first moment at which it holds in the alert's period, the event of the
+    rule that is named last, and of several the one with the least id. Every moment is concluded with all signals of
+    its window at least once, however they come, so the least completer of all conclusions is the same in any order.
 
     Args:
         correlations: those that others read first.
@@ -79,7 +76,7 @@ class Correlator:
     """
 
     def __init__(self, correlations: Sequence[Correlation], state: SignalState) -> None:
-        self._plans = _plans_of(correlations)
+        self._plans = plans_of(correlations)
         self._state = state
         self._begun = False
 
@@ -100,6 +97,18 @@ class Correlator:
             return [], 0
         arrival = self._begin().add(kept)
         return joined(self._conclude(self._state.fresh(arrival))), arrival.late
+
+    def withdraw(self, signals: Iterable[Signal]) -> set[str]:
+        """Takes signals away that turned out to be somebody else's.
+
+        What comes back are the ids of alerts that hold at no moment any more; it is for the caller to say what
+        becomes of them.
+        """
+        kept = self._kept(signals)
+        if not kept:
+            return set()
+        self._begin()
+        return self._taken(kept)
 
     @property
     def waits(self) -> bool:
@@ -171,7 +180,7 @@ class Correlator:
                     firings += self._firings(plan, key, moments, rows)
         return firings
 
-    def _moments(self, plan: _Plan, group: int, low: int, high: int) -> list[int]:
+    def _moments(self, plan: Plan, group: int, low: int, high: int) -> list[int]:
         """The moments that signals between `low` and `high` have a say in, and at which it holds."""
         span, settles = plan.feed.span, plan.feed.settles
         after, before = low - span, high + span
@@ -181,35 +190,43 @@ class Correlator:
         return [moment for moment in holds_at(plan.correlation, points) if low <= moment <= last]
 
     def _pass_on(
-        self, plan: _Plan, upper: Correlation, key: tuple[str, ...], moments: Sequence[int]
+        self, plan: Plan, upper: Correlation, key: tuple[str, ...], moments: Sequence[int]
     ) -> Iterator[Touched]:
         """Gives each moment to the correlation that reads this one; comes back with what that touches."""
-        lower = plan.correlation
-        values = dict(zip(lower.group_by, key, strict=True))
-        above = tuple(values[upper.aliases.get(name, {}).get(lower.info.id, name)] for name in upper.group_by)
-        counted = upper.limit.fields if upper.limit is not None else ()
-        value = "\n".join(values[upper.aliases.get(name, {}).get(lower.info.id, name)] for name in counted)
-        content, group, upper_id = _ENCODE((above, (), key)), number_of(above), upper.info.id
-        self._state.add(
-            [
-                Kept(
-                    upper_id,
-                    group,
-                    moment,
-                    number_of((lower.info.id, str(moment), *key)),
-                    lower.info.id,
-                    value,
-                    content,
-                )
-                for moment in moments
-            ]
-        )
-        if not self._plans[upper_id].feed.settles:
+        passed = _passed(plan.correlation, upper, key, moments)
+        self._state.add(passed)
+        if not self._plans[upper.info.id].feed.settles:
             # also moments that are known already: what their windows hold may have grown
-            yield Touched(upper_id, group, moments[0], moments[-1])
+            yield Touched(upper.info.id, passed[0].group, moments[0], moments[-1])
+
+    def _taken(self, kept: Sequence[Kept]) -> set[str]:
+        """Takes signals away; the ids of alerts of which nothing is left."""
+        times: dict[tuple[str, tuple[str, ...]], list[int]] = {}
+        for one in kept:
+            times.setdefault((one.rule_id, _DECODE(one.content).key), []).append(one.time)
+        held = {place: self._all_moments(place, min(found), max(found)) for place, found in times.items()}
+        self._state.remove(kept)
+        lost: set[str] = set()
+        passed: list[Kept] = []
+        for place, found in times.items():
+            plan, key = self._plans[place[0]], place[1]
+            gone = sorted(held[place] - self._all_moments(place, min(found), max(found)))
+            for upper in plan.uppers if gone else ():
+                passed += _passed(plan.correlation, upper, key, gone)
+            info, period = plan.correlation.info, plan.correlation.info.dedup.period_seconds
+            for begin in {moment // period * period for moment in gone} if info.alerting else ():
+                if not any(begin <= one < begin + period for one in self._all_moments(place, begin, begin + period)):
+                    lost.add(alert_id(info.id, key, begin, period))
+        return lost | self._taken(passed) if passed else lost
+
+    def _all_moments(self, place: tuple[str, tuple[str, ...]], low: int, high: int) -> set[int]:
+        """Every moment that signals between these times have a say in, whether it may be judged yet or not."""
+        plan = self._plans[place[0]]
+        last = high + plan.feed.span - 1 if plan.feed.settles else high
+        return set(self._moments(plan, number_of(place[1]), low, last))
 
     def _firings(
-        self, plan: _Plan, key: tuple[str, ...], moments: Sequence[int], rows: Sequence[Kept]
+        self, plan: Plan, key: tuple[str, ...], moments: Sequence[int], rows: Sequence[Kept]
     ) -> Iterator[Firing]:
         correlation = plan.correlation
         period = correlation.info.dedup.period_seconds
@@ -219,9 +236,15 @@ class Correlator:
         for ident, held in by_id.items():
             windows = _windows(plan, held)
             inside = [row for window in windows for row in rows if window.start <= row.time < window.end]
-            yield Firing(ident, correlation, key, tuple(held), tuple(sorted(set(self._members(plan, inside)))))
+            members = tuple(sorted(set(self._members(plan, inside))))
+            head, completer = min(
+                (Head(one.time, plan.places[one.base_id], one.event_id, one.account), one)
+                for one in self._members(plan, [row for row in inside if row.time == held[0]])
+                if one.time == held[0]
+            )
+            yield Firing(ident, correlation, key, tuple(held), members, completer, head)
 
-    def _members(self, plan: _Plan, rows: Iterable[Kept]) -> Iterator[Member]:
+    def _members(self, plan: Plan, rows: Iterable[Kept]) -> Iterator[Member]:
         """The events of these signals; those of lower correlations are looked up."""
         below: dict[tuple[str, tuple[str, ...]], list[int]] = {}
         for row in rows:
@@ -246,13 +269,26 @@ def joined(firings: Iterable[Firing]) -> list[Firing]:
     whole = [
         found[0]
         if len(found) == 1
-        else found[0]._replace(
+        else min(found, key=lambda one: one.head)._replace(
             moments=tuple(sorted({moment for one in found for moment in one.moments})),
             members=tuple(sorted({member for one in found for member in one.members})),
         )
         for found in by_id.values()
     ]
     return sorted(whole, key=lambda one: (one.moments[0], one.alert_id))
+
+
+def _passed(lower: Correlation, upper: Correlation, key: tuple[str, ...], moments: Iterable[int]) -> list[Kept]:
+    """The signals that the moments of a correlation are to the one that reads it."""
+    values = dict(zip(lower.group_by, key, strict=True))
+    above = tuple(values[upper.aliases.get(name, {}).get(lower.info.id, name)] for name in upper.group_by)
+    counted = upper.limit.fields if upper.limit is not None else ()
+    value = "\n".join(values[upper.aliases.get(name, {}).get(lower.info.id, name)] for name in counted)
+    content, group, upper_id = _ENCODE((above, (), key)), number_of(above), upper.info.id
+    return [
+        Kept(upper_id, group, moment, number_of((lower.info.id, str(moment), *key)), lower.info.id, value, content)
+        for moment in moments
+    ]
 
 
 def number_of(texts: Sequence[str]) -> int:
@@ -280,52 +316,5 @@ _THREE, _NONE = b"\x93", b"\x90"
 _DECODE = msgspec.msgpack.Decoder(_Content).decode
 
 
-def _windows(plan: _Plan, moments: Iterable[int]) -> IntervalSet:
+def _windows(plan: Plan, moments: Iterable[int]) -> IntervalSet:
     return IntervalSet(Interval(moment - plan.feed.span + 1, moment + 1) for moment in moments)
-
-
-def _plans_of(correlations: Sequence[Correlation]) -> dict[str, _Plan]:
-    """By id, those whose conclusions somebody hears, others before those that read them."""
-    by_id = {one.info.id: one for one in correlations}
-    heard: dict[str, _Plan] = {}
-    for one in reversed(correlations):
-        uppers = tuple(plan.correlation for plan in heard.values() if one.info.id in plan.rules)
-        if uppers or one.info.alerting:
-            above = max((heard[upper.info.id].feed.keep for upper in uppers), default=0)
-            rules = frozenset(one.rules)
-            counted = positive_rules(one)
-            heard[one.info.id] = _Plan(one, rules, counted, uppers, _feed(one, by_id, above))
-    return dict(reversed(heard.items()))
-
-
-def _feed(one: Correlation, by_id: Mapping[str, Correlation], above: int) -> Feed:
-    needed, several = _least(one)
-    monotone = is_monotone(one)
-    return Feed(
-        rule_id=one.info.id,
-        bases=tuple(dict.fromkeys(one.rules)),
-        span=one.timespan_seconds,
-        slot=max(SHORTEST_SLOT, one.timespan_seconds, one.info.dedup.period_seconds),
-        keep=2 * one.timespan_seconds + settling_seconds(one, by_id) + above,
-        settles=0 if monotone else settling_seconds(one, by_id),
-        needed=needed,
-        several=several,
-    )
-
-
-def settling_seconds(one: Correlation, by_id: Mapping[str, Correlation]) -> int:
-    """How long after a moment nothing can change any more whether a correlation holds at it."""
-    below = [settling_seconds(by_id[name], by_id) for name in one.rules if name in by_id]
-    ahead = one.timespan_seconds if one.expression is not None else 0
-    return ahead + max(below, default=LATENESS_SECONDS)
-
-
-def _least(one: Correlation) -> tuple[int, bool]:
-    """So many signals, and whether of more than one rule, are in any window in which a monotone one holds."""
-    every = len(set(one.rules))
-    if one.expression is not None or one.type == "value_sum":
-        return 1, False
-    if one.limit is None:
-        return every, every > 1
-    number = math.floor(one.limit.value) + 1 if one.limit.op == "gt" else math.ceil(one.limit.value)
-    return max(1, number), one.type.startswith("temporal") and number > 1

@@ -21,23 +21,24 @@ def titles_of(rules: RuleSet) -> dict[str, str]:
 
 
 def alert_of(firing: Firing, titles: Mapping[str, str]) -> Alert:
-    """The alert, its first events as evidence; their records are not at hand."""
-    info, first = firing.correlation.info, firing.members[0].brief
+    """The alert in the name of who completed it, its first events as evidence; their records are not at hand."""
+    info, last = firing.correlation.info, firing.completer.brief
     events = _by_event(firing)
     return Alert(
         id=firing.alert_id,
         rule=info,
         title=info.title,
-        principal=first.principal,
-        actor=first.who,
-        account=first.account,
-        region=first.region,
+        principal=last.principal,
+        actor=last.who,
+        account=last.account,
+        region=last.region,
         first_time=firing.members[0].time,
         last_time=firing.members[-1].time,
         event_count=len(events),
         evidence=tuple(_evidence(found, titles) for found in list(events.values())[:EVIDENCE_KEPT]),
         context=dict(zip(firing.correlation.group_by, firing.key, strict=True)),
-        identity=first.identity,
+        identity=last.identity,
+        head=firing.head,
     )
 
 
@@ -50,7 +51,7 @@ def match_of(firing: Firing, titles: Mapping[str, str]) -> Match:
     """The first time in the period that it held: the event that completed it, and those before."""
     until = [found for found in _by_event(firing).values() if found[0].time <= firing.moments[0]]
     shown = until[-EVENTS_SHOWN:]
-    last = shown[-1][0].brief
+    last = firing.completer.brief
     named = dict.fromkeys(titles.get(member.base_id, member.base_id) for found in shown for member in found)
     grouped = [f"{name} = {value}" for name, value in zip(firing.correlation.group_by, firing.key, strict=True)]
     return Match(

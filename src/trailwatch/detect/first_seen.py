@@ -6,7 +6,10 @@ make it known: events may come a day late, so nobody could yet tell which of the
 depends on is therefore at least a day old and complete, and the alerts are a pure function of the set of events:
 order, batches and restarts change nothing, and nothing is ever taken back.
 
-**When it is silent.** The account's own history must reach back as far: to day d - 1 - history or further.
+**When it is silent.** The account's own history must reach back as far: to day d - 1 - history or further. Not all
+of it is read: event history is polled for what changes something, and for a few reads by name. So what is known is
+kept for each look-up, and of an event that only changes show, or only the look-up of its name, nothing is said
+before that look-up was made for as long.
 
 **One alert.** Its id is made of the rule, the account, the values and the period of the event time, which is as long
 as the history: what is new yesterday and today is one alert, and what comes back after a full history without it is
@@ -18,10 +21,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from trailwatch.decode.records import to_mapping
 from trailwatch.detect.correlator import number_of
+from trailwatch.errors import DecodeError
 from trailwatch.model.identity import alert_id
 from trailwatch.model.match import Match
-from trailwatch.model.sighting import DAY, Remembered, Sightings, on
+from trailwatch.model.sighting import CHANGES, DAY, EVERYTHING, Remembered, Sightings, on
 from trailwatch.model.signal import ACTOR, Brief, Signal, Stay, rekeyed
 from trailwatch.ports import SightingState
 from trailwatch.rules.rule import FirstSeen, Rule
@@ -54,6 +59,8 @@ class Memory:
         state: what was seen before, from one run to the next.
         learn_until: everything before this time is learned in silence, everything from then on may speak, however
             long the history is; None for the rules' own histories.
+        whole: whether it takes all that happened from its first event on, as from a trail; otherwise somebody else
+            tells the state what was read.
     """
 
     def __init__(
@@ -62,10 +69,12 @@ class Memory:
         state: SightingState,
         *,
         learn_until: int | None = None,
+        whole: bool = True,
     ) -> None:
         self._rules = {rule.info.id: rule for rule in rules if rule.first_seen is not None}
         self._state = state
         self._learn_until = learn_until
+        self._whole = whole
         self._candidates: dict[_Combination, dict[int, Signal]] = {}
         """For each day the earliest event that may turn out to be new."""
 
@@ -92,7 +101,7 @@ class Memory:
                 days[day] = signal
         if not found:
             return
-        for account, time in since.items():
+        for account, time in since.items() if self._whole else ():
             self._state.learn(account, time)
         self._see(found)
 
@@ -107,7 +116,7 @@ class Memory:
             self._match(combination, signal)
             for combination, days in candidates.items()
             for day, signal in days.items()
-            if self._is_new(combination, day, rows, learned)
+            if self._is_new(combination, day, rows) and self._is_known(signal, day, learned)
         ]
         return sorted(matches, key=lambda one: (one.time, one.rule.id, one.alert_id, one.event_id))
 
@@ -203,12 +212,9 @@ class Memory:
         combination: _Combination,
         day: int,
         rows: Mapping[int, Sightings],
-        learned: Mapping[str, int],
     ) -> bool:
         wanted = self._wanted(combination.rule_id)
         begin, end = _window(wanted, day)
-        if self._learn_until is None and learned.get(combination.account, day * DAY) // DAY > begin:
-            return False
         near = [row for one in self._near(combination) if (row := rows.get(one.number)) is not None]
         if any(row.count(begin, end) for row in near):
             return False
@@ -219,6 +225,16 @@ class Memory:
             return True
         row = rows.get(known.number)
         return row is not None and row.count(begin, end) >= wanted.days
+
+    def _is_known(self, signal: Signal, day: int, learned: Mapping[tuple[str, str], int]) -> bool:
+        """Whether the history of events of this kind reaches back far enough."""
+        if self._learn_until is not None:
+            return True
+        begin, _ = _window(self._wanted(signal.rule_id), day)
+        account = signal.brief.account
+        if learned.get((account, EVERYTHING), day * DAY) // DAY <= begin:
+            return True
+        return learned.get((account, lookup_of(signal)), day * DAY) // DAY <= begin
 
     def _match(self, combination: _Combination, signal: Signal) -> Match:
         rule, wanted = self._rules[combination.rule_id], self._wanted(combination.rule_id)
@@ -255,6 +271,15 @@ def match_of(rule: Rule, ident: str, event: Signal | Stay, reason: str, context:
         context=dict(context),
         identity=brief.identity,
     )
+
+
+def lookup_of(signal: Signal) -> str:
+    """The look-up that shows this event where not everything is read."""
+    try:
+        read_only = to_mapping(signal.record).get("readOnly") is True
+    except DecodeError:
+        read_only = False
+    return f"EventName={signal.brief.event_name}" if read_only else CHANGES
 
 
 def number_of_row(row: Remembered) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from trailwatch.model.sighting import Remembered, Sightings
+from trailwatch.model.sighting import EVERYTHING, Remembered, Sightings
 from trailwatch.model.signal import Stay
 
 
@@ -13,7 +13,7 @@ class SightingsInMemory:
 
     def __init__(self) -> None:
         self.rows: dict[int, Remembered] = {}
-        self._learned: dict[str, int] = {}
+        self._learned: dict[tuple[str, str], int] = {}
         self._stays: dict[int, dict[tuple[int, float, float], Stay]] = {}
 
     def sightings(self, numbers: Iterable[int]) -> dict[int, Sightings]:
@@ -23,10 +23,10 @@ class SightingsInMemory:
     def see(self, changed: Mapping[int, Remembered]) -> None:
         self.rows.update(changed)
 
-    def learn(self, account: str, since: int) -> None:
-        self._learned[account] = min(self._learned.get(account, since), since)
+    def learn(self, account: str, since: int, lookup: str = EVERYTHING) -> None:
+        self._learned[account, lookup] = min(self._learned.get((account, lookup), since), since)
 
-    def learned(self) -> dict[str, int]:
+    def learned(self) -> dict[tuple[str, str], int]:
         return dict(self._learned)
 
     def stay(self, stays: Sequence[Stay]) -> None:

@@ -44,6 +44,16 @@ class Evidence(msgspec.Struct, frozen=True):
     """The raw record as recorded; mask it with `trailwatch.model.secrets.masked` before showing it."""
 
 
+class Head(msgspec.Struct, frozen=True, order=True):
+    """The event that an alert speaks of; of two the lesser one is it."""
+
+    time: int
+    place: int
+    """Of a correlation, how many of its rules are named after the one that the event is of."""
+    event_id: str
+    account: str
+
+
 class Alert(msgspec.Struct, frozen=True):
     """All matches of one rule with the same dedup values in the same period."""
 
@@ -71,10 +81,20 @@ class Alert(msgspec.Struct, frozen=True):
     """From where lineage goes back for its first event; empty for the principal."""
     incident: str = ""
     """Id of the incident that it belongs to; empty until that is known."""
+    head: Head | None = None
+    """The event whose principal, actor, identity, account and region these are: of a correlation the one that
+    completed it; None for the first event of the evidence."""
 
     @property
     def severity(self) -> Severity:
         return self.rule.severity
+
+    @property
+    def speaks_of(self) -> Head:
+        if self.head is not None or not self.evidence:
+            return self.head or Head(self.first_time, 0, "", self.account)
+        first = self.evidence[0]
+        return Head(first.time, 0, first.event_id, first.account)
 
 
 EVIDENCE_KEPT = 20

@@ -40,7 +40,8 @@ class Subject(msgspec.Struct, frozen=True):
     """From where the way back begins."""
     who: str
     """The principal as text."""
-    first_time: int
+    time: int
+    """Of the event that the alert speaks of."""
     actor_key: str
     """Who it was attributed to so far; empty for nobody."""
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import msgspec
 
 DAY = 86400
+EVERYTHING = "*"
+"""The look-up that shows all events."""
+CHANGES = "ReadOnly=false"
+"""The look-up that shows the events that change something."""
 DAYS_KEPT = 62
 """So many days back from the last one each day is known; 62 bits fit every number column."""
 _ALL = (1 << DAYS_KEPT) - 1

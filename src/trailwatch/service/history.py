@@ -1,7 +1,7 @@
-"""Event history into the archive: the last 90 days of every region, a day at a time, newest first.
+"""Event history into the archive: the last 90 days of every region, a day or a week at a time, newest first.
 
-AWS answers two requests of 50 events a second in each region, so this takes a while; every day that was read in full
-is written down, and the next run goes on with what is missing.
+AWS answers two requests of 50 events a second in each region, so this takes a while; every window that was read in
+full is written down, and the next run goes on with what is missing.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from trailwatch.errors import DecodeError, SourceError
 from trailwatch.model.coverage import Interval, IntervalSet, LookupKey
 from trailwatch.model.event import Event
 from trailwatch.ports import Clock, CoverageGain
-from trailwatch.service.reading import AccountAccess
+from trailwatch.service.places import AccountAccess
 from trailwatch.sources.lookup_events import PAGE_SIZE, look_up
 from trailwatch.sources.pacing import Pacer
 from trailwatch.sources.slices import attribute_of
+from trailwatch.store.known import HISTORY
 from trailwatch.store.store import Store
 
 DAY = 86400
+WEEK = 7 * DAY
 WAITING = 8
 """So many pieces at most wait to be written."""
 
@@ -50,7 +52,7 @@ class Place(msgspec.Struct, frozen=True):
 
 def place_of(store: Store, access: AccountAccess, account: str, region: str, lookup: str, window: Interval) -> Place:
     """The region with what no run before has read."""
-    key = LookupKey(account, region, f"history {lookup}")
+    key = LookupKey(account, region, HISTORY + lookup)
     return Place(key, access, store.coverage.intervals(key).missing(window))
 
 
@@ -79,30 +81,41 @@ class History:
         A region that cannot be read is left out here; `pieces` tells why.
         """
         events, longest = 0, 0.0
-        for place in self._places:
-            newest = max((one.end for one in place.missing), default=0)
-            if not newest:
-                continue
-            oldest = min(one.start for one in place.missing)
-            client = self._client(place)
-            try:
-                page = next(look_up(client, _origin(place.key), _attribute(place.key), Interval(oldest, newest)))
-            except SourceError:
-                continue
-            here = len(page.records)
-            if page.more and page.oldest is not None:
-                here = int(here * place.missing.seconds / max(1, newest - page.oldest))
-            events += here
-            longest = max(longest, max(1, here / PAGE_SIZE) * self._pace)
+        for places in self._regions():
+            client, seconds = self._client(places[0]), 0.0
+            for place in places:
+                here = self._count(client, place)
+                events += here
+                seconds += max(len(list(_windows(place))), here / PAGE_SIZE) * self._pace
+            longest = max(longest, seconds)
         return events, longest
+
+    def _count(self, client: object, place: Place) -> int:
+        newest = max(one.end for one in place.missing)
+        oldest = min(one.start for one in place.missing)
+        try:
+            page = next(look_up(client, _origin(place.key), _attribute(place.key), Interval(oldest, newest)))
+        except SourceError:
+            return 0
+        here = len(page.records)
+        if page.more and page.oldest is not None:
+            here = int(here * place.missing.seconds / max(1, newest - page.oldest))
+        return here
+
+    def _regions(self) -> list[list[Place]]:
+        """What is missing, together where AWS counts requests together."""
+        found: dict[tuple[str, str], list[Place]] = {}
+        for place in self._places:
+            if len(place.missing):
+                found.setdefault((place.key.account, place.key.region), []).append(place)
+        return list(found.values())
 
     def pieces(self) -> Iterator[Piece]:
         """Everything that is missing, as it comes."""
         running = 0
-        for place in self._places:
-            if len(place.missing):
-                running += 1
-                threading.Thread(target=self._work, args=(place,), daemon=True).start()
+        for places in self._regions():
+            running += 1
+            threading.Thread(target=self._work, args=(places,), daemon=True).start()
         while running:
             piece = self._queue.get()
             if piece is None:
@@ -110,17 +123,18 @@ class History:
             else:
                 yield piece
 
-    def _work(self, place: Place) -> None:
+    def _work(self, places: Sequence[Place]) -> None:
+        key = places[0].key
         try:
-            client = self._client(place)
-            for window in _days(place.missing):
+            client = self._client(places[0])
+            for key, window in _days(places):
                 if self._stopped():
                     break
-                self._read(client, place.key, window)
+                self._read(client, key, window)
         except SourceError as error:
-            self._queue.put(Piece(place.key, (), error=str(error)))
+            self._queue.put(Piece(key, (), error=str(error)))
         except Exception as error:  # noqa: BLE001 carried to the main thread, which tells it
-            self._queue.put(Piece(place.key, (), error=f"{_origin(place.key)}: {type(error).__name__}: {error}"))
+            self._queue.put(Piece(key, (), error=f"{_origin(key)}: {type(error).__name__}: {error}"))
         self._queue.put(None)
 
     def _read(self, client: object, key: LookupKey, window: Interval) -> None:
@@ -153,13 +167,22 @@ def _time_of(record: bytes) -> int | None:
         return None
 
 
-def _days(missing: IntervalSet) -> Iterator[Interval]:
-    for stretch in reversed(list(missing)):
-        end = stretch.end
-        while end > stretch.start:
-            start = max(stretch.start, (end - 1) // DAY * DAY)
+def _days(places: Sequence[Place]) -> Iterator[tuple[LookupKey, Interval]]:
+    """The newest first, of all look-ups side by side, so that what was read until then is of use."""
+    found = [(-window.end, at, window) for at, place in enumerate(places) for window in _windows(place)]
+    for _, at, window in sorted(found, key=lambda one: one[:2]):
+        yield places[at].key, window
+
+
+def _windows(place: Place) -> Iterator[Interval]:
+    # of one name there are few events: a request for each day would be most of the work
+    length = WEEK if "EventName=" in place.key.lookup else DAY
+    for stretch in place.missing:
+        start = stretch.start
+        while start < stretch.end:
+            end = min(stretch.end, (start // length + 1) * length)
             yield Interval(start, end)
-            end = start
+            start = end
 
 
 def _origin(key: LookupKey) -> str:
@@ -167,4 +190,4 @@ def _origin(key: LookupKey) -> str:
 
 
 def _attribute(key: LookupKey) -> tuple[str, str] | None:
-    return attribute_of(key.lookup.removeprefix("history "))
+    return attribute_of(key.lookup.removeprefix(HISTORY))

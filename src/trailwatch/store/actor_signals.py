@@ -21,25 +21,32 @@ class ActorSignals:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def add(self, signals: Sequence[Signal]) -> None:
-        """Keeps signals as stage 1 made them."""
+    def add(self, signals: Sequence[Signal], actors: Sequence[str] = ()) -> None:
+        """Keeps signals as stage 1 made them, and under whom each is counted now, where that is known."""
         rows = [
             (
                 storable(one.brief.identity or one.brief.principal, 2048),
                 one.time,
-                storable(f"{one.rule_id}\0{one.base_id}\0{one.brief.account}\0{one.brief.event_id}\0{one.value}"),
+                storable(
+                    "\0".join((one.rule_id, one.base_id, one.brief.account, one.brief.event_id, one.value, *one.key))
+                ),
                 _ENCODE(one),
+                storable(actor, 2048),
             )
-            for one in signals
+            for one, actor in zip(signals, actors or [""] * len(signals), strict=True)
         ]
         with self._db.transaction():
-            self._db.executemany("INSERT OR IGNORE INTO actor_signal VALUES (?, ?, ?, ?)", rows)
+            self._db.executemany(
+                "INSERT INTO actor_signal (identity, time, ident, content, actor) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET actor = excluded.actor",
+                rows,
+            )
 
-    def of(self, identities: Collection[str]) -> Iterator[Signal]:
-        """What these did, as it was kept."""
+    def of(self, identities: Collection[str]) -> Iterator[tuple[Signal, str]]:
+        """What these did, as it was kept, and under whom it was counted last."""
         for identity in sorted(identities):
-            for row in self._db.all("SELECT content FROM actor_signal WHERE identity = ?", (identity,)):
-                yield _DECODE(row["content"])
+            for row in self._db.all("SELECT content, actor FROM actor_signal WHERE identity = ?", (identity,)):
+                yield _DECODE(row["content"]), row["actor"]
 
     def everything(self) -> Iterator[Signal]:
         """All of it, one after the other."""

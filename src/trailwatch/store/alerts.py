@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from trailwatch.model.alert import EVIDENCE_KEPT, Alert, AlertState, Evidence, Verdict
+from trailwatch.model.alert import EVIDENCE_KEPT, Alert, AlertState, Evidence, Head, Verdict
 from trailwatch.model.rule import Dedup, RuleInfo
 from trailwatch.model.severity import Severity
 from trailwatch.store.database import Database
@@ -125,6 +125,15 @@ class Alerts:
         with self._db.transaction():
             self._db.executemany("UPDATE alerts SET told = ? WHERE id = ?", [(now, alert_id) for alert_id in ids])
 
+    def drop_untold(self, ids: Iterable[str]) -> None:
+        """Forgets those of these alerts that nobody was told of and nobody handled."""
+        with self._db.transaction():
+            self._db.executemany(
+                "DELETE FROM alerts WHERE id = ? AND told IS NULL AND state = 'open' AND snoozed IS NULL"
+                " AND id NOT IN (SELECT alert_id FROM alert_history)",
+                [(alert_id,) for alert_id in sorted(ids)],
+            )
+
     def handle(self, alert_id: str, state: AlertState, verdict: Verdict | None, note: str, now: int) -> Alert | None:
         """Sets state, verdict and note, and adds to the history; the alert as it is now, or None for no such id."""
         with self._db.transaction():
@@ -147,10 +156,12 @@ class Alerts:
             ).rowcount
 
     def _merge_one(self, alert: Alert, now: int, members: Sequence[EventAt]) -> bool:
-        known = self._db.one("SELECT severity FROM alerts WHERE id = ?", (alert.id,))
+        known = self._db.one("SELECT severity, head_time, head FROM alerts WHERE id = ?", (alert.id,))
         if known is None:
             self._insert(alert, now)
-        before = self._first(alert.id)
+        head = _head_row(alert.speaks_of)
+        if known is None or head < (known["head_time"], known["head"]):
+            self._set_head(alert, head)
         added = self._db.executemany(
             "INSERT OR IGNORE INTO alert_events (alert_id, time, account, event_id) VALUES (?, ?, ?, ?)",
             [(alert.id, time, storable_id(account), storable_id(event_id)) for time, account, event_id in members],
@@ -158,8 +169,6 @@ class Alerts:
         if not added:
             return known is None
         self._add_evidence(alert)
-        if self._first(alert.id) != before:
-            self._set_head(alert)
         times = [member[0] for member in members]
         self._db.execute(
             """
@@ -196,13 +205,13 @@ class Alerts:
             ),
         )
 
-    def _set_head(self, alert: Alert) -> None:
-        """What the alert says of its first event."""
+    def _set_head(self, alert: Alert, head: tuple[int, str]) -> None:
+        """What the alert says of the event that it speaks of."""
         context = {storable(k, 200): storable(v, 2000) for k, v in sorted(alert.context.items())[:50]}
         self._db.execute(
             """
             UPDATE alerts SET title = ?, principal = ?, actor = ?, who = ?, identity = ?, account = ?, region = ?,
-                context = ?
+                context = ?, head_time = ?, head = ?
             WHERE id = ?
             """,
             (
@@ -214,19 +223,10 @@ class Alerts:
                 storable(alert.account, 64),
                 storable(alert.region, 64),
                 msgspec.json.encode(context).decode(),
+                *head,
                 alert.id,
             ),
         )
-
-    def _first(self, alert_id: str) -> tuple[int, str, str] | None:
-        row = self._db.one(
-            """
-            SELECT time, event_id, account FROM alert_evidence WHERE alert_id = ?
-            ORDER BY time, event_id, account LIMIT 1
-            """,
-            (alert_id,),
-        )
-        return None if row is None else (row["time"], row["event_id"], row["account"])
 
     def _add_evidence(self, alert: Alert) -> None:
         self._db.executemany(
@@ -271,6 +271,7 @@ class Alerts:
             snoozed=row["snoozed"] or 0,
             identity=row["identity"],
             incident=row["incident"],
+            head=_head(row["head_time"], row["head"]),
         )
 
 
@@ -291,6 +292,17 @@ def _text_of(rule: RuleInfo) -> str:
             dedup=Dedup(period_seconds=rule.dedup.period_seconds),
         )
         return msgspec.json.encode(plain).decode()
+
+
+def _head_row(head: Head) -> tuple[int, str]:
+    """When it was, and the rest as a text whose order is the head's."""
+    return head.time, f"{head.place:04} {storable_id(head.event_id)} {storable_id(head.account)}"
+
+
+def _head(time: int, text: str) -> Head | None:
+    place, _, rest = text.partition(" ")
+    event_id, _, account = rest.rpartition(" ")
+    return Head(time, int(place), event_id, account) if place else None
 
 
 def _evidence_row(evidence: Evidence) -> tuple[int | str | bytes, ...]:

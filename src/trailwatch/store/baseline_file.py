@@ -15,7 +15,7 @@ from trailwatch.errors import ConfigError
 from trailwatch.model.sighting import DAY, Remembered
 from trailwatch.ports import SightingState
 
-FORMAT = 1
+FORMAT = 2
 _KNOWN_DAYS = 2
 """What was learned counts as known from the day after on, so it is dated at least so many days back."""
 Numberer = Callable[[Remembered], int]
@@ -27,8 +27,8 @@ class Heading(msgspec.Struct, frozen=True):
     trailwatch_baseline: int
     until: int
     """When it was made: what came before is learned. Seconds since 1970."""
-    learned: dict[str, int]
-    """For each account, the time from which on its history is known."""
+    learned: dict[str, dict[str, int]]
+    """For each account and look-up, the time from which on what it shows is known."""
 
 
 class Baseline(msgspec.Struct, frozen=True):
@@ -47,11 +47,25 @@ class Baseline(msgspec.Struct, frozen=True):
             before = known.get(number)
             changed[number] = msgspec.structs.replace(row, seen=seen if before is None else before.joined(seen))
         state.see(changed)
-        for account, since in self.heading.learned.items():
-            state.learn(account, since)
+        for account, lookups in self.heading.learned.items():
+            for lookup, since in lookups.items():
+                state.learn(account, since, lookup)
 
 
-def write_baseline(path: Path, rows: Iterable[Remembered], learned: Mapping[str, int], until: int) -> int:
+def heading_of(learned: Mapping[tuple[str, str], int], until: int) -> Heading:
+    """The heading.
+
+    Args:
+        learned: from `SightingState.learned`.
+        until: when it was made.
+    """
+    found: dict[str, dict[str, int]] = {}
+    for (account, lookup), since in sorted(learned.items()):
+        found.setdefault(account, {})[lookup] = since
+    return Heading(FORMAT, until, found)
+
+
+def write_baseline(path: Path, rows: Iterable[Remembered], heading: Heading) -> int:
     """Writes the file; how many combinations are in it.
 
     Raises:
@@ -61,7 +75,7 @@ def write_baseline(path: Path, rows: Iterable[Remembered], learned: Mapping[str,
     count = 0
     try:
         with gzip.open(path, "wb") as stream:
-            stream.write(encode(Heading(FORMAT, until, dict(sorted(learned.items())))) + b"\n")
+            stream.write(encode(heading) + b"\n")
             for row in rows:
                 stream.write(encode(row) + b"\n")
                 count += 1

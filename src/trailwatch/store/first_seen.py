@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from trailwatch.model.sighting import DAY, Remembered, Sightings
+from trailwatch.model.sighting import DAY, EVERYTHING, Remembered, Sightings
 from trailwatch.model.signal import Brief, Stay
 from trailwatch.store.database import Database
 from trailwatch.store.text import storable, storable_id
@@ -26,7 +26,7 @@ class FirstSeen:
     def __init__(self, database: Database) -> None:
         self._db = database
         self._codes: dict[tuple[str, str], int] = {}
-        self._since: dict[str, int] = {}
+        self._since: dict[tuple[str, str], int] = {}
 
     def sightings(self, numbers: Iterable[int]) -> dict[int, Sightings]:
         """The days of these combinations, as far as they are known."""
@@ -63,22 +63,23 @@ class FirstSeen:
                 rows,
             )
 
-    def learn(self, account: str, since: int) -> None:
-        """The account's history is known from this time on, or from an earlier one that was told before."""
-        name = storable(account)
-        if since >= self._since.get(name, since + 1):
+    def learn(self, account: str, since: int, lookup: str = EVERYTHING) -> None:
+        """What a look-up shows of the account is known from this time on, or from an earlier one told before."""
+        key = storable(account), storable_id(lookup)
+        if since >= self._since.get(key, since + 1):
             return
         with self._db.transaction():
             self._db.execute(
-                "INSERT INTO learned (account, since) VALUES (?, ?)"
+                "INSERT INTO learned (account, lookup, since) VALUES (?, ?, ?)"
                 " ON CONFLICT DO UPDATE SET since = min(since, excluded.since)",
-                (name, since),
+                (*key, since),
             )
-        self._since[name] = since
+        self._since[key] = since
 
-    def learned(self) -> dict[str, int]:
-        """For each account, the time from which on its history is known."""
-        return {row["account"]: row["since"] for row in self._db.all("SELECT account, since FROM learned")}
+    def learned(self) -> dict[tuple[str, str], int]:
+        """For each account and look-up, the time from which on what it shows is known."""
+        rows = self._db.all("SELECT account, lookup, since FROM learned")
+        return {(row["account"], row["lookup"]): row["since"] for row in rows}
 
     def stay(self, stays: Sequence[Stay]) -> None:
         """Keeps these; of two at one time and place one."""

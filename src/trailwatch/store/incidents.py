@@ -164,7 +164,7 @@ class Incidents:
 
     def _subjects(self, column: str, values: Collection[str]) -> list[Subject]:
         rows = self._in(
-            f"SELECT id, identity, who, first_time, actor_key FROM alerts WHERE {column} IN ({{}})",  # noqa: S608 a column's name
+            f"SELECT id, identity, who, head_time, actor_key FROM alerts WHERE {column} IN ({{}})",  # noqa: S608 a column's name
             values,
         )
         return [Subject(*row) for row in rows]

@@ -114,6 +114,22 @@ class Signals:
                     )
         return Arrival(late, before, touched)
 
+    def remove(self, signals: Sequence[Kept]) -> None:
+        """Forgets these, as far as they are kept."""
+        rows = [
+            (
+                *(self._codes[one.rule_id], one.time // self._feeds[one.rule_id].slot, one.group, one.time, one.id),
+                *(self._bases[one.base_id], storable(one.value)),
+            )
+            for one in signals
+        ]
+        with self._db.transaction():
+            self._db.executemany(
+                "DELETE FROM signal WHERE correlation = ? AND slot = ? AND grp = ? AND time = ? AND id = ?"
+                " AND base = ? AND value = ?",
+                rows,
+            )
+
     def fresh(self, arrival: Arrival) -> list[Touched]:
         """Groups that gained signals then and have enough to hold."""
         found: list[Touched] = []

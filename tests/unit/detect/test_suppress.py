@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trailwatch.detect.correlator import Firing, Member
+from trailwatch.model.alert import Head
 from trailwatch.detect.engine import Engine
 from trailwatch.detect.suppress import Suppressor
 from trailwatch.model.rule import RuleInfo
@@ -118,7 +119,7 @@ def firing(*addresses, account="111122223333"):
     members = tuple(
         Member(n, f"e{n}", account, "base", "", brief(n, address, account)) for n, address in enumerate(addresses)
     )
-    return Firing("alert-1", correlation, (), (1,), members)
+    return Firing("alert-1", correlation, (), (1,), members, members[0], Head(1, 0, "", ""))
 
 
 def brief(number, address, account):
