@@ -44,6 +44,11 @@ class Access:
         """A new client; its owner keeps it, because making one costs much more than a call."""
         return self._session.create_client(service, region_name=region, config=_client_config())
 
+    def offers(self, service: str, region: str) -> bool:
+        """Whether AWS has the service in that region, as far as botocore knows."""
+        partition = self._session.get_partition_for_region(region)
+        return region in self._session.get_available_regions(service, partition)
+
     @property
     def default_region(self) -> str:
         """The region of the environment or profile, or us-east-1."""

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from trailwatch.config.proof import CanarySettings, CoverageSettings, GuardDutySettings, WatchSettings
 from trailwatch.model.severity import Severity
 
 Seconds = Annotated[float, msgspec.Meta(description="duration", ge=0)]
@@ -91,6 +92,8 @@ class RulesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Values for `%name%` in Sigma values with the modifier `expand`: a table of lists of texts."""
     pipelines: tuple[str, ...] = ()
     """pySigma processing pipelines in YAML, applied to every Sigma rule in this order."""
+    staging_days: int = 0
+    """So many days a new or changed rule runs in silence before it tells anybody; 0 for none."""
 
 
 class SuppressionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -251,6 +254,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     self: SelfSettings = SelfSettings()
     organization: OrganizationSettings = OrganizationSettings()
     respond: RespondSettings = RespondSettings()
+    guardduty: GuardDutySettings = GuardDutySettings()
+    canary: CanarySettings = CanarySettings()
+    coverage: CoverageSettings = CoverageSettings()
+    watch: WatchSettings = WatchSettings()
     account: tuple[Account, ...] = ()
     notify: tuple[NotifySettings, ...] = ()
     timezone: str = ""

@@ -21,6 +21,7 @@ from trailwatch.lab.answers import Answer, NotSimulated, Refusal, json_answer, r
 from trailwatch.lab.authoriser import Authoriser
 from trailwatch.lab.call import Call, Environ, read_body, read_call
 from trailwatch.lab.faults import Faults
+from trailwatch.lab.guard_duty import GuardDuty
 from trailwatch.lab.history import EventHistory
 from trailwatch.lab.identities import Caller, Identities, anonymous_caller
 from trailwatch.lab.limits import Limits
@@ -85,6 +86,7 @@ class LabApp:
         self._chance = chance
         self._authoriser = Authoriser()
         self._sessions = SessionTokens(identities, clock)
+        self.guard_duty = GuardDuty(clock, self._new_id)
         self._moto = _Moto(create_backend_app)
         self._moto_lock = threading.RLock()
         self.seen: deque[Seen] = deque(maxlen=_SEEN_CALLS)
@@ -94,6 +96,9 @@ class LabApp:
             ("ec2", "DescribeRegions"): self._describe_regions,
             ("sts", "GetSessionToken"): self._sessions.get_session_token,
             ("sts", "GetFederationToken"): self._sessions.get_federation_token,
+            ("guardduty", "ListFindings"): self.guard_duty.list_findings,
+            ("guardduty", "GetFindings"): self.guard_duty.get_findings,
+            ("guardduty", "CreateSampleFindings"): self.guard_duty.create_sample_findings,
             ("iam", "CreateServiceSpecificCredential"): service_credentials.create,
             ("iam", "ListServiceSpecificCredentials"): service_credentials.list,
             ("iam", "UpdateServiceSpecificCredential"): service_credentials.update,

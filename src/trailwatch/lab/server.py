@@ -18,6 +18,7 @@ from trailwatch.clock import SystemClock
 from trailwatch.lab.accounts import Key, open_account, open_root_key
 from trailwatch.lab.app import LabApp, Seen
 from trailwatch.lab.faults import Fault, Faults
+from trailwatch.lab.guard_duty import GuardDuty
 from trailwatch.lab.history import EventHistory
 from trailwatch.lab.http import Connections, LabRequest
 from trailwatch.lab.identities import Identities
@@ -91,6 +92,11 @@ class Lab:
     def calls(self) -> deque[Seen]:
         """Every call that reached the lab, oldest first."""
         return self._app.seen
+
+    @property
+    def guard_duty(self) -> GuardDuty:
+        """The findings of the lab's accounts."""
+        return self._app.guard_duty
 
     def environment(self, key: Key | None = None, region: str = "us-east-1") -> dict[str, str]:
         """The variables that point any AWS client to this lab; the process's own environment is left alone."""

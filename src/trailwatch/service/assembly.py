@@ -16,6 +16,7 @@ from trailwatch.model.match import Found
 from trailwatch.pipeline import Evaluator, Keeper, Pipeline
 from trailwatch.ports import AddressBook, Clock, Delivery
 from trailwatch.rules.rule import RuleSet
+from trailwatch.service.companions import Companion
 from trailwatch.service.cycle import Cycle
 from trailwatch.service.suppressing import FolderSifter
 from trailwatch.sources.poll_plan import Plan, plan_of
@@ -58,7 +59,19 @@ class Assembly(msgspec.Struct):
             stopped=stopped,
             retention=wiring.retention_of(self.config),
             tidy=functools.partial(wiring.prune_archive, self.config, self.environment),
+            companions=self._companions(),
         )
+
+    def _companions(self) -> list[Companion]:
+        """What else the settings ask for, in the order in which it is done."""
+        found: list[Companion] = []
+        if self.config.guardduty.enabled:
+            from trailwatch.service.findings import FindingsReading
+
+            found.append(
+                FindingsReading(self.store, self.pipeline, self.config.guardduty, self.config.check, self.clock)
+            )
+        return found
 
 
 def assemble(

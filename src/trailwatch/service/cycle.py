@@ -12,7 +12,9 @@ from trailwatch.model.severity import Severity
 from trailwatch.pipeline import Pipeline
 from trailwatch.ports import Clock, Notifier
 from trailwatch.relay import relay
-from trailwatch.service.reading import AccountAccess, Reading
+from trailwatch.service.companions import Companion
+from trailwatch.service.places import AccountAccess
+from trailwatch.service.reading import Reading
 from trailwatch.service.report import BUSY, FAILED, GOOD, PARTIAL, STOPPED, CycleReport
 from trailwatch.service.tasks import Place, keys_of
 from trailwatch.service.trouble import tell_troubles
@@ -48,6 +50,7 @@ class Cycle:
         stopped: whether somebody wants it to end early.
         retention: how long the store remembers; what may still be read again is kept in any case.
         tidy: called once an hour with the time, to remove what is kept elsewhere and is too old.
+        companions: what else is done in this cycle.
     """
 
     def __init__(
@@ -67,7 +70,9 @@ class Cycle:
         stopped: Callable[[], bool] = lambda: False,
         retention: Retention = RETENTION,
         tidy: Callable[[int], object] = lambda _now: None,
+        companions: Sequence[Companion] = (),
     ) -> None:
+        self._companions = companions
         self._retention = retention
         self._tidy = tidy
         self._accesses = accesses
@@ -114,8 +119,9 @@ class Cycle:
         try:
             reading = self._read(report, deadline, calm=calm)
             self._judge(report, reading)
+            keep = self._look_back(report, reading)
             self._tell(report, deadline)
-            self._look_back(report, reading)
+            self._forget(report, self._seconds(), keep)
             report.outcome = outcome = self._outcome(report, reading)
             if outcome in (GOOD, PARTIAL):
                 self._beat(report)
@@ -135,8 +141,13 @@ class Cycle:
             calm=calm,
             stopped=self._stopped,
             newest_done=lambda: self._send(report, deadline),
+            beside=self._beside,
         )
+        for companion in self._companions:
+            companion.begin(deadline, self._reach_back)
         reading.run(self._accesses, self._regions, self._reach_back, report)
+        for companion in self._companions:
+            companion.read(report)
         for region in report.regions:
             region.requests = reading.reached().get(Place(region.account, region.region), 0)
         return reading
@@ -161,7 +172,10 @@ class Cycle:
 
     def _tell(self, report: CycleReport, deadline: float) -> None:
         names = [name for name, least in self._routes.items() if least <= Severity.HIGH]
-        report.notices.extend(tell_troubles(self._store, report.regions, names, self._seconds()))
+        asked = [*report.regions, *report.sources]
+        report.notices.extend(tell_troubles(self._store, asked, names, self._seconds()))
+        for companion in self._companions:
+            companion.conclude(report, names)
         self._send(report, deadline, always=True)
 
     def _send(self, report: CycleReport, deadline: float, *, always: bool = False) -> None:
@@ -177,8 +191,12 @@ class Cycle:
         report.errors.update(done.errors)
         report.overdue.update(done.overdue)
 
-    def _look_back(self, report: CycleReport, reading: Reading) -> None:
-        """How far every region is, and what may be forgotten."""
+    def _beside(self, access: AccountAccess, places: Sequence[Place]) -> None:
+        for companion in self._companions:
+            companion.beside(access, places)
+
+    def _look_back(self, report: CycleReport, reading: Reading) -> int:
+        """Says how far every region is; how many seconds back events may still be needed."""
         now, known = self._seconds(), self._store.coverage.lookups()
         oldest_gap = now
         for region in report.regions:
@@ -194,8 +212,7 @@ class Cycle:
             region.waiting_seconds = max((now - one.end for one in waiting), default=0)
             if begins is not None and not region.error_kind:
                 oldest_gap = min(oldest_gap, begins)
-        keep = max(int(self._settings.sweep) + 3600, REREAD_SECONDS, now - oldest_gap + int(self._settings.overlap))
-        self._forget(report, now, keep)
+        return max(int(self._settings.sweep) + 3600, REREAD_SECONDS, now - oldest_gap + int(self._settings.overlap))
 
     def _forget(self, report: CycleReport, now: int, keep: int) -> None:
         """What is past its time; nothing that an event of the last `keep` seconds may still need."""
@@ -217,7 +234,7 @@ class Cycle:
         readable = [region for region in report.regions if not region.error_kind]
         if self._stopped() and not all(reading.has_newest(region.account, region.region) for region in readable):
             return STOPPED
-        return PARTIAL if report.unread else GOOD
+        return PARTIAL if report.unread or report.unread_sources else GOOD
 
     def _beat(self, report: CycleReport) -> None:
         if not self._settings.heartbeat_url:

@@ -7,15 +7,16 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
-from trailwatch.config.schema import Account, Check
+from trailwatch.config.schema import Check
 from trailwatch.errors import SourceError
 from trailwatch.model.coverage import LookupKey
 from trailwatch.model.match import Found
 from trailwatch.pipeline import Pipeline
 from trailwatch.ports import Clock
 from trailwatch.service.delivering import delivery_of, sessions_of
+from trailwatch.service.places import AccountAccess, account_and_regions
 from trailwatch.service.report import CycleReport, RegionReport
 from trailwatch.service.tasks import Place, keys_of, task_of
 from trailwatch.sources.pacing import Pacer
@@ -32,29 +33,6 @@ MEASURABLE_SECONDS = 60
 """The density of nothing shorter is kept for the next cycle."""
 GRACE_SECONDS = 6.0
 """How long a region may take to come back after the budget is spent."""
-
-
-class AccountAccess(Protocol):
-    """What a cycle needs of `trailwatch.aws.Access`."""
-
-    account: Account
-
-    def client(self, service: str, region: str) -> Any:
-        """A new client."""
-
-    @property
-    def access_key(self) -> str:
-        """The access key id in use."""
-
-    @property
-    def known_account_id(self) -> str:
-        """The account id, where no call is needed to know it."""
-
-    def ask_caller(self) -> tuple[str, str]:
-        """Asks AWS for it, and for the ARN that the credentials stand for."""
-
-    def ask_regions(self) -> tuple[str, ...]:
-        """Asks AWS for the enabled regions."""
 
 
 class _Slice(NamedTuple):
@@ -85,6 +63,7 @@ class Reading:
         calm: whether the cycle before ended cleanly, so that its last calls are known.
         stopped: whether somebody wants it to end early.
         newest_done: called once when the newest window of every region is committed.
+        beside: called for each account with the regions that are read, for what else is to be read there.
     """
 
     def __init__(
@@ -99,6 +78,7 @@ class Reading:
         calm: bool,
         stopped: Callable[[], bool],
         newest_done: Callable[[], None],
+        beside: Callable[[AccountAccess, Sequence[Place]], None] = lambda _access, _places: None,
     ) -> None:
         self._store = store
         self._pipeline = pipeline
@@ -108,6 +88,7 @@ class Reading:
         self._deadline = deadline
         self._stopped = stopped
         self._newest_done = newest_done
+        self._beside = beside
         self.limits = limits_of(settings)
         self.polled = "*" if settings.all_events else "ReadOnly=false"
         self.now = int(clock.now().timestamp())
@@ -132,12 +113,13 @@ class Reading:
         """
         for access in accesses:
             try:
-                account, regions = self._where(access, only)
+                account, regions = account_and_regions(access, self._store.regions, self._settings, only, self.now)
             except SourceError as error:
                 report.regions.append(RegionReport(access.account.name, "*", error_kind=error.kind, error=str(error)))
                 continue
             places = [Place(account, region) for region in regions]
             self._start(access, [place for place in places if place not in self._workers], reach_back)
+            self._beside(access, places)
         report.regions.extend(worker.report for worker in self._workers.values())
         self._consume(report)
 
@@ -148,24 +130,6 @@ class Reading:
     def has_newest(self, account: str, region: str) -> bool:
         """Whether the newest window of what is polled there was read."""
         return LookupKey(account, region, self.polled) in self.read
-
-    def _where(self, access: AccountAccess, only: Sequence[str]) -> tuple[str, Sequence[str]]:
-        regions, access_key = self._store.regions, access.access_key
-        account = access.known_account_id or regions.account_of(access_key, self.now)
-        if account is None:
-            account, arn = access.ask_caller()
-            regions.keep_account(access_key, account, self.now, arn)
-        chosen = only or access.account.regions or self._settings.regions or regions.enabled(account, self.now)
-        if not chosen:
-            try:
-                chosen = access.ask_regions()
-            except SourceError:
-                chosen = regions.last_enabled(account)
-                if not chosen:
-                    raise
-            else:
-                regions.keep_enabled(account, chosen, self.now)
-        return account, chosen
 
     def _start(self, access: AccountAccess, places: Sequence[Place], reach_back: int) -> None:
         names = {place: self._plan.in_region(place.region) for place in places}

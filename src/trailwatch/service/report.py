@@ -65,6 +65,10 @@ class CycleReport(msgspec.Struct):
     seconds: float = 0.0
     running_since: float = 0.0
     """For a busy outcome: when the other run began, in seconds since 1970."""
+    sources: list[RegionReport] = []
+    """What else was asked in this cycle, such as `eu-west-1/GuardDuty`."""
+    findings: int = 0
+    """Of the new events, those that are findings of GuardDuty."""
 
     @property
     def exit_code(self) -> int:
@@ -83,6 +87,10 @@ class CycleReport(msgspec.Struct):
         return [region for region in self.regions if region.error_kind]
 
     @property
+    def unread_sources(self) -> list[RegionReport]:
+        return [source for source in self.sources if source.error_kind]
+
+    @property
     def behind(self) -> list[RegionReport]:
         """Regions that have gaps, those that are furthest behind first."""
         found = [region for region in self.regions if region.behind_seconds]
@@ -99,11 +107,11 @@ class CycleReport(msgspec.Struct):
         return f"{stamp} {self.outcome}: {'; '.join(parts)}"
 
     def _work(self) -> str:
-        read = len(self.regions) - len(self.unread)
+        read, findings = len(self.regions) - len(self.unread), _count(self.findings, "finding")
         parts = [
             _count(read, "region"),
             _count(self.requests, "request"),
-            _count(self.tally.events, "new event"),
+            _count(self.tally.events, "new event") + (f" ({findings})" if self.findings else ""),
             _count(len(self.alerts), "alert") + _severities(self.alerts),
             _count(self.sent, "message") + " sent",
         ]
@@ -111,9 +119,9 @@ class CycleReport(msgspec.Struct):
 
     def _shortcomings(self) -> list[str]:
         parts = []
-        if self.unread:
+        if self.unread or self.unread_sources:
             kinds: dict[str, list[str]] = {}
-            for one in self.unread:
+            for one in (*self.unread, *self.unread_sources):
                 kinds.setdefault(one.error_kind, []).append(self._place(one))
             parts.append("not read: " + ", ".join(f"{listed(places)} {kind}" for kind, places in kinds.items()))
         if self.behind:

@@ -9,9 +9,12 @@ import msgspec
 
 from trailwatch.store.actor_signals import ActorSignals
 from trailwatch.store.alerts import Alerts
+from trailwatch.store.canaries import Canaries
 from trailwatch.store.coverage import Coverage
 from trailwatch.store.cycles import Cycles
 from trailwatch.store.database import Database
+from trailwatch.store.facts import Facts
+from trailwatch.store.finding_sources import FindingSources
 from trailwatch.store.first_seen import FirstSeen
 from trailwatch.store.handling import Handling
 from trailwatch.store.incidents import Incidents
@@ -49,6 +52,8 @@ class Retention(msgspec.Struct, frozen=True):
     rejects: int = 30 * DAY
     suppressed: int = 30 * DAY
     """What suppressions hid, since it was stored."""
+    canaries: int = 30 * DAY
+    """Canaries since they were called, and what cycles did by day."""
 
 
 RETENTION = Retention()
@@ -77,6 +82,9 @@ class Store:
         self.pace = Pace(database)
         self.cycles = Cycles(database)
         self.regions = Regions(database)
+        self.finding_sources = FindingSources(database)
+        self.canaries = Canaries(database)
+        self.facts = Facts(database)
         self.responses = Responses(database)
 
     def __enter__(self) -> Self:
@@ -106,4 +114,7 @@ class Store:
             + self.outbox.prune(now - retention.messages)
             + self.rejects.prune(now - retention.rejects)
             + self.suppressed.prune(now - retention.suppressed)
+            + self.canaries.prune(now - retention.canaries)
+            + self.facts.prune(now - retention.canaries)
+            + self.finding_sources.prune(now - retention.canaries)
         )
