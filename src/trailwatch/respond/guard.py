@@ -8,7 +8,7 @@ says that it made, may be acted on; and whoever is protected is left alone whate
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +21,6 @@ from trailwatch.model.provenance import Provenance
 from trailwatch.model.response import Target, TargetKind
 from trailwatch.respond.records import event_name as _name_of
 
-HOUR, DAY = 3600, 86400
 HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 """What AWS writes for a user name that does not exist, because it may be a password."""
 _AHEAD_SECONDS = 900
@@ -206,20 +205,6 @@ def _bare(arn: str) -> str:
         return f"{head}:role/{rest.partition('/')[0]}"
     kind, _, name = arn.rpartition("/")
     return f"{kind.partition('/')[0]}/{name}" if kind else arn
-
-
-def cap(taken: Sequence[int], now: int, settings: AutomaticSettings) -> str:
-    """Why nothing more may be done by now; empty where there is room.
-
-    Args:
-        taken: when something was done, in seconds since 1970, of the last day at least.
-        now: seconds since 1970.
-        settings: how much may be done.
-    """
-    for seconds, most, unit in ((HOUR, settings.per_hour, "hour"), (DAY, settings.per_day, "24 hours")):
-        if sum(now - seconds < time for time in taken) >= most:
-            return f"{most} responses in one {unit}" if unit == "hour" else f"{most} responses in {unit}"
-    return ""
 
 
 def _texts(value: Any) -> Iterable[str]:
