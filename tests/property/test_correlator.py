@@ -108,19 +108,22 @@ def signals_of(happening: Happening, correlations) -> list[Signal]:
 
 
 def plainly(found, correlations) -> dict[str, set[str]]:
-    """Event ids by alert id, from the definition: every window over the whole set."""
+    """Event ids by alert id, from the definition: every window over the whole set; who completed it is marked."""
+    last: dict[str, dict[tuple[tuple[str, ...], int], set[tuple[int, str]]]] = {}
     moments: dict[str, dict[tuple[str, ...], list[int]]] = {}
     events: dict[str, dict[tuple[str, ...], list[tuple[int, str, frozenset[str]]]]] = {}
     alerts: dict[str, set[str]] = {}
     for one in correlations:
         mine = events[one.info.id] = {}
+        latest = last[one.info.id] = {}
         points: dict[tuple[str, ...], list[Point]] = {}
         for happening in found:
             for signal in signals_of(happening, [one]):
                 points.setdefault(signal.key, []).append(Point(signal.time, signal.base_id, signal.value, 1))
-                mine.setdefault(signal.key, []).append(
-                    (signal.time, signal.base_id, frozenset({signal.brief.event_id}))
-                )
+                event_id = signal.brief.event_id
+                mine.setdefault(signal.key, []).append((signal.time, signal.base_id, frozenset({event_id})))
+                if signal.base_id not in absent_from(one):
+                    latest.setdefault((signal.key, signal.time), set()).add((signal.base_id, event_id))
         for lower in (BY_ID[name] for name in one.rules if name in BY_ID):
             for key, held in moments[lower.info.id].items():
                 above = key if one.group_by else ()
@@ -128,26 +131,58 @@ def plainly(found, correlations) -> dict[str, set[str]]:
                     points.setdefault(above, []).append(Point(moment, lower.info.id, "", 1))
                     below = evidence(lower, events[lower.info.id][key], moment)
                     mine.setdefault(above, []).append((moment, lower.info.id, below))
+                    if lower.info.id not in absent_from(one):
+                        latest.setdefault((above, moment), set()).update(last[lower.info.id][key, moment])
         moments[one.info.id] = {key: holds_at(one, seen) for key, seen in points.items()}
         if one.info.alerting:
-            for key, held in moments[one.info.id].items():
-                for moment in held:
-                    ident = alert_id(one.info.id, key, moment, PERIOD)
-                    alerts.setdefault(ident, set()).update(evidence(one, mine[key], moment))
+            alerts |= concluded(one, moments[one.info.id], mine, latest)
     return alerts
 
 
+def concluded(one, moments, events, latest) -> dict[str, set[str]]:
+    leaves, alerts = leaves_of(one), {}
+    completers: dict[str, tuple[int, tuple[int, str]]] = {}
+    for key, moment in ((key, moment) for key, held in moments.items() for moment in held):
+        ident = alert_id(one.info.id, key, moment, PERIOD)
+        alerts.setdefault(ident, set()).update(evidence(one, events[key], moment))
+        who = moment, min((leaves.index(base), event_id) for base, event_id in latest[key, moment])
+        completers[ident] = min(who, completers.get(ident, who))
+    return {ident: {*ids, f"by {completers[ident][1][1]}"} for ident, ids in alerts.items()}
+
+
+def leaves_of(one) -> list[str]:
+    """The rules over single events, the last named first."""
+    found = [leaf for name in one.rules for leaf in (reversed(leaves_of(BY_ID[name])) if name in BY_ID else [name])]
+    return list(dict.fromkeys(reversed(found)))
+
+
+def absent_from(one) -> set[str]:
+    return {"b"} if one.info.id == "alone" else {"alone"} if one.info.id == "never_alone" else set()
+
+
 def evidence(one, seen, moment) -> frozenset[str]:
-    absent = {"b"} if one.info.id == "alone" else {"alone"} if one.info.id == "never_alone" else set()
+    absent = absent_from(one)
     inside = [
         ids for time, base, ids in seen if moment - one.timespan_seconds < time <= moment and base not in absent
     ]
     return frozenset().union(*inside)
 
 
-def gather(alerts, firings):
-    for firing in firings:
-        alerts.setdefault(firing.alert_id, set()).update(member.event_id for member in firing.members)
+class Gathered(dict):
+    """Event ids by alert id, as a store keeps them, with a mark for who completed it."""
+
+    def __init__(self):
+        self._heads = {}
+
+    def take(self, firings):
+        for firing in firings:
+            ids = self.setdefault(firing.alert_id, set())
+            ids.update(member.event_id for member in firing.members)
+            before = self._heads.get(firing.alert_id, firing.head)
+            self._heads[firing.alert_id] = head = min(before, firing.head)
+            assert firing.head.event_id == firing.completer.event_id
+            ids -= {f"by {before.event_id}"}
+            ids |= {f"by {head.event_id}"}
 
 
 def in_batches(found, sizes):
@@ -167,7 +202,7 @@ def test_order_batches_repeats_and_restarts_change_nothing_that_is_judged_at_onc
     repeated = shuffled + data.draw(st.lists(st.sampled_from(found or [None]), max_size=5 if found else 0))
     sizes = data.draw(st.lists(st.integers(1, 12), min_size=1, max_size=5))
     restarts = data.draw(st.sets(st.integers(0, 10)))
-    alerts: dict[str, set[str]] = {}
+    alerts = Gathered()
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Database(Path(folder) / "state.sqlite3", lasting=False))
         correlator = Correlator(AT_ONCE, store.signals)
@@ -177,7 +212,7 @@ def test_order_batches_repeats_and_restarts_change_nothing_that_is_judged_at_onc
                 store = Store(Database(Path(folder) / "state.sqlite3", lasting=False))
                 correlator = Correlator(AT_ONCE, store.signals)
             firings, late = correlator.add([one for happening in batch for one in signals_of(happening, AT_ONCE)])
-            gather(alerts, firings)
+            alerts.take(firings)
             assert late == 0
         store.close()
 
@@ -194,21 +229,21 @@ def test_lateness_within_the_bound_changes_nothing_that_has_to_settle(found, dat
     ]
     arrivals = sorted(one[1] + d for one, d in zip(found, delays, strict=True))
     sizes = data.draw(st.lists(st.integers(1, 8), min_size=1, max_size=4))
-    alerts: dict[str, set[str]] = {}
+    alerts = Gathered()
     with Store(Database(":memory:")) as store:
         at = 0
         for batch in in_batches(coming, sizes):
             correlator = Correlator(SETTLED, store.signals)
             firings, late = correlator.add([one for happening in batch for one in signals_of(happening, SETTLED)])
-            gather(alerts, firings)
+            alerts.take(firings)
             assert late == 0
             at += len(batch)
             # everything that has not come yet arrives from then on
             reached = arrivals[at] if at < len(arrivals) else arrivals[-1]
-            gather(alerts, correlator.judge(START + reached)[0])
+            alerts.take(correlator.judge(START + reached)[0])
         correlator = Correlator(SETTLED, store.signals)
         for _ in range(4):
-            gather(alerts, correlator.judge(START + 10**6)[0])
+            alerts.take(correlator.judge(START + 10**6)[0])
 
     assert alerts == expected
 
@@ -224,8 +259,8 @@ def test_a_scan_concludes_the_same_from_any_split(found, data):
         for batch in in_batches(shuffled, sizes):
             assert correlator.keep([one for happening in batch for one in signals_of(happening, every)]) == 0
         firings = correlator.everything()
-    alerts: dict[str, set[str]] = {}
-    gather(alerts, firings)
+    alerts = Gathered()
+    alerts.take(firings)
 
     assert len({firing.alert_id for firing in firings}) == len(firings)
     assert alerts == plainly(found, every)

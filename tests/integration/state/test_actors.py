@@ -1,7 +1,9 @@
 """Quiet things of one actor add up over sessions and cycles, however late the links come."""
 
 import itertools
+import json
 
+import msgspec
 import pytest
 
 from trailwatch.detect.engine import Engine
@@ -10,7 +12,7 @@ from trailwatch.model.severity import Severity
 from trailwatch.pipeline import Pipeline
 from trailwatch.rules.predicate import Field, Op
 from trailwatch.rules.quiet import DIFFERENT_THINGS, QUIET_THINGS_ID, quiet_things
-from trailwatch.rules.rule import Rule, RuleSet
+from trailwatch.rules.rule import Correlation, CorrelationLimit, Rule, RuleSet
 from trailwatch.store.alerts import AlertFilter
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
@@ -55,12 +57,12 @@ def assumed(number, session, user="alice"):
     return record(number, name="AssumeRole", userIdentity=identity, responseElements=answer)
 
 
-def alerts_after(*batches):
+def alerts_after(*batches, rules=RULESET):
     with Store(Database(":memory:")) as store:
         for batch in batches:
             # a new process for each cycle
             pipeline = Pipeline(
-                Engine(RULESET, silent=True), store, None, StandingClock(), {"mail": Severity.LOW}, RULESET
+                Engine(rules, silent=True), store, None, StandingClock(), {"mail": Severity.LOW}, rules
             )
             pipeline.process(delivery(batch))
         return store.alerts.search(AlertFilter(limit=100))
@@ -79,6 +81,56 @@ def test_five_quiet_things_over_two_sessions_are_one_alert_in_any_order(order):
     assert alert.rule.id == QUIET_THINGS_ID
     assert alert.actor.startswith(f"alice (IAM user) in {ACCOUNT} -> role R")
     assert alert.event_count == DIFFERENT_THINGS
+
+
+def of_one_role(number, name, session):
+    """By one of two sessions of one role, so that only links tell who it was."""
+    event = json.loads(bytes(by_session(number, name, session)))
+    event["userIdentity"]["sessionContext"]["sessionIssuer"]["arn"] = f"arn:aws:iam::{ACCOUNT}:role/R"
+    event["userIdentity"]["arn"] = f"arn:aws:sts::{ACCOUNT}:assumed-role/R/s{session}"
+    return msgspec.Raw(json.dumps(event).encode())
+
+
+TWO_PEOPLE = [assumed(50, 1), assumed(51, 2, "bob")]
+SHARED = [of_one_role(100 + at, name, 1 if at < 3 else 2) for at, name in enumerate(NAMES)]
+
+
+def test_what_a_late_link_moves_to_another_is_no_longer_counted_under_the_role():
+    assert alerts_after(SHARED[:3], TWO_PEOPLE[:1], SHARED[3:]) == []
+
+
+def test_an_alert_that_late_links_take_apart_is_dropped_while_nobody_was_told():
+    assert alerts_after(SHARED, TWO_PEOPLE) == []
+    # of one person it is what it was
+    assert len(alerts_after(SHARED, [assumed(50, 1), assumed(51, 2)])) == 1
+
+
+def test_an_alert_that_was_told_or_handled_stays():
+    with Store(Database(":memory:")) as store:
+        pipeline = Pipeline(
+            Engine(RULESET, silent=True), store, None, StandingClock(), {"mail": Severity.LOW}, RULESET
+        )
+        pipeline.process(delivery(SHARED))
+        pipeline.announce(1)
+        pipeline.process(delivery(TWO_PEOPLE))
+
+        assert len(store.alerts.search(AlertFilter())) == 1
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_what_correlations_passed_on_goes_along(order):
+    rules = [rule("Quiet0"), rule("Quiet1")]
+    thrice = CorrelationLimit("gte", 3)
+    info = RuleInfo("lower", "lower", "Lower", Severity.LOW, "x:1", alerting=False)
+    lower = Correlation(info, "event_count", ("rule-Quiet0", "rule-Quiet1"), 600, ("actor",), thrice)
+    upper = Correlation(rule("Upper", alerting=True).info, "event_count", ("lower",), 3600, ("actor",), thrice)
+    ruleset = RuleSet(rules=tuple(rules), correlations=(lower, upper))
+    acts = [of_one_role(100 + at, f"Quiet{at % 2}", 1 + at % 2) for at in range(6)]
+    batches = [acts[:4], acts[4:], TWO_PEOPLE]
+
+    assert alerts_after(*(batches[at] for at in order), rules=ruleset) == []
+    # without links all is one role's
+    assert len(alerts_after(acts, rules=ruleset)) == 1
 
 
 def test_one_thing_many_times_is_one_thing():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
@@ -240,3 +241,37 @@ def test_a_flood_of_one_key_is_one_alert_that_counts_every_event(tmp_path, rules
 
     bursts = {alert[4] for alert in alerts_of(path) if alert[1] == "Burst"}
     assert bursts == {3000}
+
+
+def made(number, user, key):
+    return record(number, name="Make", principal=user, responseElements={"accessKey": {"accessKeyId": key}})
+
+
+def identity_of(user, key):
+    return {"type": "IAMUser", "arn": f"arn:aws:iam::111122223333:user/{user}", "accessKeyId": key}
+
+
+def used(number, user, key):
+    return record(number, name="Get", userIdentity=identity_of(user, key))
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_an_alert_over_several_callers_names_who_completed_it(tmp_path, rules, order):
+    """Not the deployer who made something, nor who came after the one who used it first."""
+    records = [made(1, "dora", "AKIAX"), used(20, "ivo", "AKIAX"), used(30, "mia", "AKIAX"), used(0, "mia", "AKIAX")]
+    for at in order:
+        run(tmp_path / "state", rules, [records[at]])
+
+    with Store(Database(tmp_path / "state")) as store:
+        [alert] = [one for one in store.alerts.search(AlertFilter()) if one.title == "Key used by somebody"]
+    assert alert.principal.endswith("user/ivo")
+    assert alert.actor.startswith("ivo ") or "user ivo" in alert.actor
+    assert [one.event_name for one in alert.evidence][:2] == ["Get", "Make"]
+
+
+def test_of_one_second_the_rule_that_is_named_last_completed_it(tmp_path, rules):
+    run(tmp_path / "state", rules, [used(9, "ivo", "AKIAX"), made(10, "dora", "AKIAX")])
+    run(tmp_path / "state", rules, [record(11, at=START + 10, name="Get", userIdentity=identity_of("mia", "AKIAX"))])
+
+    [alert] = [one for one in alerts_of(tmp_path / "state") if one[1] == "Key used by somebody"]
+    assert alert[5].endswith("user/mia")
