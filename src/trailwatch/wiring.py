@@ -155,12 +155,13 @@ def engine_of(
     silent: bool = False,
     tables: AddressBook | None = None,
     links: bool = True,
+    gathered: bool = False,
     profile: Profile | None = None,
 ) -> Engine:
     """The engine; `silent` where nobody asks for matches of rules that only feed others."""
     from trailwatch.detect.engine import Engine
 
-    return Engine(ruleset, silent=silent, tables=tables, links=links, profile=profile)
+    return Engine(ruleset, silent=silent, tables=tables, links=links, gathered=gathered, profile=profile)
 
 
 def addresses_of(config: Config, callers: Sequence[str] = ()) -> Surroundings:

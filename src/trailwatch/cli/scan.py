@@ -116,25 +116,27 @@ def command(
     from trailwatch.clock import SystemClock
     from trailwatch.detect.profile import Profile, rows_of
     from trailwatch.model.inert import for_terminal
-    from trailwatch.sources.files import find_files
+    from trailwatch.sources.files import STDIN, find_files
 
     started, now = time.perf_counter(), SystemClock().now()
     wanted = Wanted(least=Severity(least), fail_on=Severity(fail_on) if fail_on else None, **output)
     config = invocation.config()
     rules = partial(_load, config, dict(invocation.environment), dirs, only, profile, pipelines)
     ruleset = rules()
-    silent = wanted.show != "matches"
+    silent, gathered = wanted.show != "matches", STDIN not in paths  # records are read again, which a stream is not
     book = wiring.addresses_of(config)
     memory = _memory(ruleset, learned, seconds(learn_until, "--learn-until", now), book)
     job = Job(
-        partial(_engine, rules, config, silent=silent), seconds(since, "--since", now), seconds(until, "--until", now)
+        partial(_engine, rules, config, silent=silent, gathered=gathered),
+        seconds(since, "--since", now),
+        seconds(until, "--until", now),
     )
     files = find_files(paths)
     suppressions = scan_suppressions(config, invocation.environment, places, unsuppressed=unsuppressed)
     with opened(wanted.output) as stream:
         processes = 1 if clocked else workers or cores()
         clock = Profile() if clocked else None
-        engine = wiring.engine_of(ruleset, silent=silent, tables=book, profile=clock)
+        engine = wiring.engine_of(ruleset, silent=silent, tables=book, gathered=gathered, profile=clock)
         result = _scan(files, job, engine, ruleset, memory, suppressions, processes)
         alerts = _write(result, wanted, stream)
     took = time.perf_counter() - started
@@ -164,10 +166,10 @@ def _load(
     return wiring.load_ruleset(config, environment, dirs=dirs, only=only, profile=profile, pipelines=pipelines)
 
 
-def _engine(rules: Callable[[], RuleSet], config: Config, *, silent: bool) -> Engine:
+def _engine(rules: Callable[[], RuleSet], config: Config, *, silent: bool, gathered: bool) -> Engine:
     from trailwatch import wiring
 
-    return wiring.engine_of(rules(), silent=silent, tables=wiring.addresses_of(config))
+    return wiring.engine_of(rules(), silent=silent, tables=wiring.addresses_of(config), gathered=gathered)
 
 
 def _memory(rules: RuleSet, learned: Path | None, learn_until: int | None, book: AddressBook) -> ScanMemory:
@@ -188,6 +190,7 @@ def _scan(
     workers: int,
 ) -> Result:
     from trailwatch.cli.scan_pool import rest_the_collector, scan_files
+    from trailwatch.cli.scan_records import with_records
     from trailwatch.cli.scan_state import ScanState
     from trailwatch.model.match import Tally, in_order
 
@@ -203,7 +206,7 @@ def _scan(
             result.failures.extend(found.failures)
             result.tally.add(found.tally)
         lineage = state.lineage()
-        new = memory.conclude(lineage.actor_at)
+        new = with_records(memory.conclude(lineage.actor_at), files)
         single = suppressions.of_matches([*_once(in_order(result.matches)), *new], lineage.actor_at)
         matches, correlated = state.conclude(suppressions)
         alerts, incidents = lineage.incidents(_alerts_of(single, correlated))

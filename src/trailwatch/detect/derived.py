@@ -75,10 +75,10 @@ def _escalation(record: Mapping[str, Any]) -> Value:
 
 
 def _external_accounts(record: Mapping[str, Any], book: AddressBook | None = None) -> Value:
-    identity = record.get("userIdentity")
     own: set[Any] = {record.get("recipientAccountId")}
-    if isinstance(identity, Mapping) and not own - {None}:
-        own.add(identity.get("accountId"))
+    if not own - {None}:
+        identity = record.get("userIdentity")
+        own.add(identity.get("accountId") if isinstance(identity, Mapping) else None)
     own |= known_accounts(str(record.get("eventSource")), book)
     ours = own_organizations(book)
     accounts = (account for statement in statements_of(record) for account in statement.outsiders(ours))

@@ -12,11 +12,12 @@ import msgspec
 
 from trailwatch.decode.containers import Unpacked, has_room
 from trailwatch.decode.unfold import records_of, trail_decoder
-from trailwatch.detect.callers import Callers
+from trailwatch.detect.callers import Caller, Callers
 from trailwatch.detect.compile import compile_predicate
 from trailwatch.detect.derived import ScriptEvent
 from trailwatch.detect.findings import is_finding, links_in, match_of
-from trailwatch.detect.links import ISSUING_NAMES, LinkMaker, may_issue, own_links
+from trailwatch.detect.link_maker import LinkMaker
+from trailwatch.detect.links import ISSUING_NAMES, may_issue, own_links
 from trailwatch.detect.plans import NOTHING, CompiledRule, Plan, PlanTable
 from trailwatch.detect.profile import Profile
 from trailwatch.detect.record import Record
@@ -41,6 +42,8 @@ class Engine:
             not run then.
         tables: what is known of addresses; None where nothing is.
         links: whether links between identities are wanted.
+        gathered: whether somebody puts all deliveries together before rules with a memory are asked, see
+            `SignalMaker`.
         profile: told of everything that costs time.
 
     Raises:
@@ -54,6 +57,7 @@ class Engine:
         silent: bool = False,
         tables: AddressBook | None = None,
         links: bool = True,
+        gathered: bool = False,
         profile: Profile | None = None,
     ) -> None:
         self.profile = profile
@@ -74,7 +78,8 @@ class Engine:
         )
         issuing = ISSUING_NAMES if links else frozenset[str]()
         callers = Callers() if wants else None
-        self._means = _Means(table, SignalMaker(wants, callers), callers, feeders, issuing, tables)
+        maker = SignalMaker(wants, callers, gathered=gathered)
+        self._means = _Means(table, maker, callers, feeders, issuing, tables)
 
     def evaluate(self, delivery: Delivery) -> Found:
         """Everything stage 1 has to say about the delivery; matches by (position, rule id)."""
@@ -279,7 +284,7 @@ class _Run:
         try:
             if len(said) < len(held):
                 said += self._asked(held, record, position)
-            signals, unkeyed = self._maker.signals(said, record)
+            signals, unkeyed = self._maker.signals(said, record, self._delivery.origin, position)
         except DecodeError as error:
             self._reject(bytes(record.raw), position, error)
             return
@@ -291,11 +296,15 @@ class _Run:
                 self._profile.cost(one.rule).matches += one.rule.info.id in said
         if said:
             if self._issuing:
-                known = None if record.plain is None or self._callers is None else self._callers.of(record.plain)
+                known = self._caller(record)
                 self._links.caller(own_links(record) if known is None else known.links)
             self._matched += 1
         else:
             self._unmatched += 1
+
+    def _caller(self, record: Record) -> Caller | None:
+        """Who called, where that was decoded."""
+        return None if record.plain is None or self._callers is None else self._callers.of(record.plain)
 
     def _asked(self, held: list[CompiledRule], record: Record, position: int) -> list[str]:
         """The rules among these that have to be asked and said yes; a match of each that speaks is kept."""
@@ -316,7 +325,8 @@ class _Run:
     def _issued(self, record: Record, time: datetime, event_id: str) -> None:
         """Who got credentials or was made by this event is told whether a rule matches it or not."""
         try:
-            self._links.issued(record, int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()), event_id)
+            seconds = int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
+            self._links.issued(record, seconds, event_id, self._caller(record))
         except DecodeError:
             return  # whatever is wrong with the record is told when its rules are asked
 

@@ -12,10 +12,9 @@ Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-ev
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from trailwatch.detect.record import Record
 from trailwatch.model.actor import node_text
 from trailwatch.model.principal import Principal, principal_of
 from trailwatch.model.signal import Link
@@ -97,21 +96,23 @@ def may_issue(event: Any) -> bool:
     return not by_service or service.startswith("ec2.")
 
 
-def links_of(record: Mapping[str, Any], time: int, event_id: str) -> list[Link]:
+def links_of(record: Mapping[str, Any], time: int, event_id: str, principal: Principal | None = None) -> list[Link]:
     """The links that an event of a name in `ISSUING` states; none for one that failed or that a service made.
 
     Args:
         record: the event's record; only the fields that are needed are asked for.
         time: event time in seconds since 1970.
         event_id: its id.
+        principal: its principal, where that is known already: the record's own links are known then as well, and
+            left out.
     """
     stated = ISSUING.get(_text(record, "eventName").lower())
     if stated is None or _text(record, "errorCode"):
         return []
-    principal = principal_of({name: record.get(name) for name in ("userIdentity", "recipientAccountId")})
-    call = _Call(record, principal, identity_of(principal), time, event_id)
+    caller = principal or principal_of({name: record.get(name) for name in ("userIdentity", "recipientAccountId")})
+    call = _Call(record, caller, identity_of(caller), time, event_id)
     found = [link for link in stated(call) if link.parent != link.child]
-    return [*found, *own_links(record)] if found else []
+    return [*found, *own_links(record)] if found and principal is None else found
 
 
 def own_links(record: Mapping[str, Any]) -> list[Link]:
@@ -120,29 +121,6 @@ def own_links(record: Mapping[str, Any]) -> list[Link]:
     identity = _part(record, "userIdentity")
     call = _Call(record, principal, "", ALWAYS, "")
     return [call.link(kind, parent, child) for kind, parent, child in _own(principal, identity) if parent != child]
-
-
-class LinkMaker:
-    """Collects the links of one delivery, each once."""
-
-    def __init__(self) -> None:
-        self._links: dict[Link, None] = {}
-        self._told: dict[int, Sequence[Link]] = {}
-        """By identity: callers come again and again, each with one and the same sequence."""
-
-    def issued(self, record: Record, time: int, event_id: str) -> None:
-        """Adds what an event states, if its name is one of `ISSUING_NAMES`."""
-        self._links.update(dict.fromkeys(links_of(record, time, event_id)))
-
-    def caller(self, links: Sequence[Link]) -> None:
-        """Adds what a record knows of its caller, see `own_links`."""
-        if id(links) not in self._told:
-            self._told[id(links)] = links
-            self._links.update(dict.fromkeys(links))
-
-    def links(self) -> list[Link]:
-        """Everything that was added, in the order of its first coming."""
-        return list(self._links)
 
 
 def plain(arn: str) -> str:

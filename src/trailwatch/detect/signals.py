@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from trailwatch.detect import callers
+from trailwatch.detect.bundle import Ask, Bundle, Derived, Taker, is_quick
 from trailwatch.detect.leaf import text_of
 from trailwatch.detect.links import identity_of
 from trailwatch.detect.record import Record, getter
-from trailwatch.detect.schema import PLAIN_FIELDS, values_at
+from trailwatch.detect.schema import PLAIN_FIELDS
 from trailwatch.model.event import Event
-from trailwatch.model.identity import KEY_KEPT, shortened, synthetic_event_id
+from trailwatch.model.identity import shortened, synthetic_event_id
 from trailwatch.model.sighting import DAY
 from trailwatch.model.signal import ACTOR, Brief, Signal
 from trailwatch.rules.rule import Correlation, RuleSet
@@ -26,7 +27,8 @@ LOCATION = "derived.location"
 """Where somebody is, as rules about travel ask."""
 KEYS_OF_ONE_EVENT = 64
 """So many combinations of values of one event at most go to one stateful rule."""
-PRINCIPALS_KEPT = 4096
+HEARD_KEPT = 100_000
+"""So many combinations of values are remembered as told; after that they are told anew, which changes nothing."""
 
 Getter = Callable[[Record], list[Any]]
 
@@ -39,10 +41,10 @@ class Want(NamedTuple):
     """What finds the values of each group-by field; None stands for the principal."""
     value: tuple[Getter, ...]
     """What finds the value that is counted or summed; empty where none is."""
-    whole: bool = False
-    """Whether the record goes with it, as evidence of what is told later."""
-    plain: Callable[[Any], tuple[Any, ...]] | None = None
-    """What takes the key and then the value out of an event's plain fields, where that is all there is to them."""
+    remembers: bool = False
+    """Whether the rule has a memory: it asks for the first of a day, and for the record as evidence of it."""
+    ask: Ask | None = None
+    """The same for the quick way, where plain fields tell it all."""
 
 
 def wants_of(rules: RuleSet) -> dict[str, list[Want]]:
@@ -58,12 +60,14 @@ def wants_of(rules: RuleSet) -> dict[str, list[Want]]:
                 wants.setdefault(name, []).append(_want(correlation, name))
     for rule in rules.first_seen:
         if rule.first_seen is not None:
-            fields = rule.first_seen.fields
-            want = Want(rule.info.id, tuple(map(_key_getter, fields)), (), whole=True, plain=_plain(fields))
-            wants.setdefault(rule.info.id, []).append(want)
+            fields, ident = rule.first_seen.fields, rule.info.id
+            ask = _quick(Ask(ident, ident, fields, remembers=True))
+            want = Want(ident, tuple(map(_key_getter, fields)), (), remembers=True, ask=ask)
+            wants.setdefault(ident, []).append(want)
         if rule.travel is not None:
             key = tuple(map(_key_getter, rule.travel.by))
-            wants.setdefault(rule.info.id, []).append(Want(rule.info.id, key, (getter(LOCATION),), whole=True))
+            want = Want(rule.info.id, key, (getter(LOCATION),), remembers=True)
+            wants.setdefault(rule.info.id, []).append(want)
     return wants
 
 
@@ -77,7 +81,15 @@ def plain_paths(rules: RuleSet) -> tuple[str, ...]:
     wanted = [path for one in rules.correlations for rule_id in one.rules for path in paths_of(one, rule_id)]
     wanted += [path for one in rules.correlations if one.limit for path in one.limit.fields]
     wanted += [path for rule in rules.first_seen if rule.first_seen for path in rule.first_seen.fields]
-    return tuple(dict.fromkeys((*BRIEF_PATHS, *(path for path in wanted if path in PLAIN_FIELDS))))
+    return tuple(dict.fromkeys((*BRIEF_PATHS, *LINK_PATHS, *(path for path in wanted if path in PLAIN_FIELDS))))
+
+
+class _Wanted(NamedTuple):
+    """What is wanted of the events to which the same rules said yes."""
+
+    bundle: Bundle | None
+    slow: tuple[tuple[str, Want], ...]
+    """The rest, each with the rule that said yes."""
 
 
 class SignalMaker:
@@ -86,78 +98,178 @@ class SignalMaker:
     Args:
         wants: from `wants_of`.
         known: the callers that are known already.
+        gathered: whether all deliveries are put together before a rule with a memory is asked: what it heard in one
+            delivery is not told again in the next, and where a record is stands for the record.
     """
 
-    def __init__(self, wants: Mapping[str, Sequence[Want]], known: callers.Callers | None = None) -> None:
+    def __init__(
+        self,
+        wants: Mapping[str, Sequence[Want]],
+        known: callers.Callers | None = None,
+        *,
+        gathered: bool = False,
+    ) -> None:
         self._wants = wants
         self._callers = known or callers.Callers()
-        self._told: dict[tuple[Any, ...], int] = {}
-        """When rules with a memory first heard of a combination of values in this delivery."""
+        self._gathered = gathered
+        self._derived = Derived()
+        self._wanted: dict[tuple[str, ...], _Wanted] = {}
+        self._heard: dict[tuple[Any, ...], tuple[int, str]] = {}
+        """Time and event of what rules with a memory heard first of a combination of values."""
 
-    def signals(self, rule_ids: Iterable[str], record: Record) -> tuple[list[Signal], int]:
+    def signals(
+        self, rule_ids: Iterable[str], record: Record, origin: str = "", position: int = -1
+    ) -> tuple[list[Signal], int]:
         """The signals of one event, and how many stateful rules found no value for their key in it.
 
         Args:
             rule_ids: the rules that said yes to it.
             record: the event's record.
+            origin: where the record came from.
+            position: its place there.
         """
-        brief: Brief | None = None
+        said = tuple(rule_ids)
+        wanted = self._wanted.get(said)
+        if wanted is None:
+            wanted = self._wanted[said] = self._sorted_out(said)
+        event = _Event(record, origin, position)
         signals: list[Signal] = []
         unkeyed = 0
-        for base in rule_ids:
-            for want in self._wants.get(base, ()):
-                if brief is None:
-                    brief = self.brief(record)
-                found = _combinations(want, record, brief)
-                unkeyed += not found
-                raw = b""
-                if want.whole and found:
-                    found = self._untold(want, found, brief)
-                    raw = bytes(record.raw) if found else b""
-                signals += [Signal(want.rule_id, base, key, brief.time, brief, value, raw) for key, value in found]
+        slow = wanted.slow
+        if wanted.bundle is not None:
+            if record.plain is None:
+                slow = self._each(said)
+            else:
+                unkeyed, odd = self._quickly(wanted.bundle, event, signals)
+                if odd:
+                    slow = (*slow, *((base, want) for base, want in self._each(said) if want.ask in odd))
+        if slow:
+            unkeyed += self._slowly(slow, event, signals)
         return signals, unkeyed
 
     def begin(self) -> None:
-        """A new delivery: what was told of the one before is told again."""
-        self._told.clear()
+        """A new delivery: what was told of the one before is told again, unless they are put together."""
+        if not self._gathered:
+            self._heard.clear()
 
-    def _untold(
-        self, want: Want, found: Iterable[tuple[tuple[str, ...], str]], brief: Brief
-    ) -> list[tuple[tuple[str, ...], str]]:
-        """What a rule with a memory has not heard in this delivery: it asks for the first of a day."""
-        untold = []
-        for key, value in found:
-            stretch = brief.time if want.value else brief.time // DAY  # of a journey every moment counts
-            place = (want.rule_id, brief.account, brief.identity or brief.principal, key, value, stretch)
-            if brief.time < self._told.get(place, brief.time + 1):
-                self._told[place] = brief.time
-                untold.append((key, value))
-        return untold
+    def _each(self, said: Iterable[str]) -> tuple[tuple[str, Want], ...]:
+        return tuple((base, want) for base in said for want in self._wants.get(base, ()))
+
+    def _sorted_out(self, said: tuple[str, ...]) -> _Wanted:
+        each = self._each(said)
+        asks = [want.ask for _, want in each if want.ask is not None]
+        slow = tuple((base, want) for base, want in each if want.ask is None)
+        return _Wanted(Bundle(asks, self._derived) if asks else None, slow)
+
+    def _quickly(self, bundle: Bundle, event: _Event, signals: list[Signal]) -> tuple[int, tuple[Ask, ...]]:
+        """Adds the signals that plain fields tell; how many rules find no value, and what is left to the slow way."""
+        plain = event.record.plain
+        caller = self._callers.of(plain)
+        texts = bundle.texts(plain, event.record, caller.principal.key)
+        cut = bundle.cut(texts)
+        if cut.counted or cut.memory is not None:
+            seconds = _seconds(plain.eventTime)
+            brief = None
+            if cut.counted:
+                brief = _plain_brief(plain, caller, seconds)
+                signals += [
+                    Signal(rule_id, base, key(texts), seconds, brief, value(texts) if value is not None else "")
+                    for rule_id, base, key, value in cut.counted
+                ]
+            if cut.memory is not None:
+                account = _account(plain, caller)
+                place = (cut.remembered, account, caller.identity, cut.memory(texts), seconds // DAY)
+                if self._is_news(place, seconds, plain.eventID):
+                    brief = brief or _plain_brief(plain, caller, seconds)
+                    self._remembered(cut.remembered, texts, event, brief, signals)
+        return cut.unkeyed, cut.odd
+
+    def _remembered(
+        self, takers: Iterable[Taker], texts: tuple[Any, ...], event: _Event, brief: Brief, signals: list[Signal]
+    ) -> None:
+        raw = None
+        for rule_id, base, take, _ in takers:
+            key = take(texts)
+            if self._is_news(_place(rule_id, brief, key, "", brief.time // DAY), brief.time, brief.event_id):
+                if raw is None:
+                    raw = b"" if self._gathered else bytes(event.record.raw)
+                signals.append(Signal(rule_id, base, key, brief.time, brief, "", raw, event.origin, event.position))
+
+    def _slowly(self, wants: Iterable[tuple[str, Want]], event: _Event, signals: list[Signal]) -> int:
+        """Adds the signals that these want; how many of them find no value."""
+        record = event.record
+        brief = self.brief(record)
+        unkeyed = 0
+        for base, want in wants:
+            found = _combinations(want, record, brief)
+            unkeyed += not found
+            if not want.remembers:
+                signals += [Signal(want.rule_id, base, key, brief.time, brief, value) for key, value in found]
+                continue
+            for key, value in found:
+                stretch = brief.time if value else brief.time // DAY  # of a journey every moment counts
+                if self._is_news(_place(want.rule_id, brief, key, value, stretch), brief.time, brief.event_id):
+                    raw = b"" if self._gathered and not value else bytes(record.raw)
+                    signals.append(
+                        Signal(want.rule_id, base, key, brief.time, brief, value, raw, event.origin, event.position)
+                    )
+        return unkeyed
+
+    def _is_news(self, place: tuple[Any, ...], time: int, event_id: str) -> bool:
+        """Whether a rule with a memory has not heard it, or not of so early an event."""
+        moment = time, event_id
+        known = self._heard.get(place)
+        if known is not None and known <= moment:
+            return False
+        if len(self._heard) >= HEARD_KEPT:
+            self._heard.clear()
+        self._heard[place] = moment
+        return True
 
     def brief(self, record: Record) -> Brief:
         """What a person needs to know of the event, without decoding all of it where that can be avoided."""
-        if record.plain is not None:
-            return self._plain_brief(record.plain)
+        event = record.plain
+        if event is not None:
+            return _plain_brief(event, self._callers.of(event), _seconds(event.eventTime))
         return _brief_of(Event(record.full), bytes(record.raw))
 
-    def _plain_brief(self, event: Any) -> Brief:
-        caller, account, time = self._callers.of(event), event.recipientAccountId, event.eventTime
-        principal = caller.principal
-        return Brief(
-            event_id=event.eventID,
-            time=int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()),
-            account=account if type(account) is str and account else principal.account,
-            region=_text(event.awsRegion),
-            event_source=_text(event.eventSource),
-            event_name=event.eventName,
-            principal=principal.key,
-            who=caller.who,
-            access_key=principal.access_key,
-            source_ip=_text(event.sourceIPAddress),
-            user_agent=_text(event.userAgent),
-            error_code=_text(event.errorCode),
-            identity=caller.identity,
-        )
+
+class _Event(NamedTuple):
+    record: Record
+    origin: str
+    position: int
+
+
+def _place(rule_id: str, brief: Brief, key: tuple[str, ...], value: str, stretch: int) -> tuple[Any, ...]:
+    return rule_id, brief.account, brief.identity or brief.principal, key, value, stretch
+
+
+def _plain_brief(event: Any, caller: callers.Caller, time: int) -> Brief:
+    principal = caller.principal
+    return Brief(
+        event_id=event.eventID,
+        time=time,
+        account=_account(event, caller),
+        region=_text(event.awsRegion),
+        event_source=_text(event.eventSource),
+        event_name=event.eventName,
+        principal=principal.key,
+        who=caller.who,
+        access_key=principal.access_key,
+        source_ip=_text(event.sourceIPAddress),
+        user_agent=_text(event.userAgent),
+        error_code=_text(event.errorCode),
+        identity=caller.identity,
+    )
+
+
+def _account(event: Any, caller: callers.Caller) -> str:
+    account = event.recipientAccountId
+    return account if type(account) is str and account else caller.principal.account
+
+
+def _seconds(time: datetime) -> int:
+    return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
 
 
 def _text(value: Any) -> str:
@@ -166,6 +278,8 @@ def _text(value: Any) -> str:
 
 BRIEF_PATHS = ("awsRegion", "eventSource", "sourceIPAddress", "userAgent", "errorCode", *callers.PATHS)
 """The plain fields that a brief is made of."""
+LINK_PATHS = ("sharedEventID",)
+"""Further ones that links are made of."""
 
 
 def _brief_of(event: Event, raw: bytes) -> Brief:
@@ -190,12 +304,13 @@ def _brief_of(event: Event, raw: bytes) -> Brief:
 def _want(correlation: Correlation, rule_id: str) -> Want:
     counted = correlation.limit.fields if correlation.limit is not None else ()
     paths = paths_of(correlation, rule_id)
-    plain = _plain((*paths, *counted)) if len(counted) < 2 else None  # noqa: PLR2004 several values are joined
-    return Want(correlation.info.id, tuple(map(_key_getter, paths)), tuple(map(getter, counted)), plain=plain)
+    ask = Ask(correlation.info.id, rule_id, paths, counted[0] if counted else "")
+    quick = _quick(ask) if len(counted) < 2 else None  # noqa: PLR2004 several values are joined
+    return Want(correlation.info.id, tuple(map(_key_getter, paths)), tuple(map(getter, counted)), ask=quick)
 
 
-def _plain(paths: Sequence[str]) -> Callable[[Any], tuple[Any, ...]] | None:
-    return values_at(paths) if paths and all(path in PLAIN_FIELDS for path in paths) else None
+def _quick(ask: Ask) -> Ask | None:
+    return ask if is_quick(ask) else None
 
 
 def _key_getter(path: str) -> Getter | None:
@@ -204,13 +319,6 @@ def _key_getter(path: str) -> Getter | None:
 
 def _combinations(want: Want, record: Record, brief: Brief) -> Iterable[tuple[tuple[str, ...], str]]:
     """Keys with values, each once, at most `KEYS_OF_ONE_EVENT`."""
-    if want.plain is not None and record.plain is not None:
-        texts = want.plain(record.plain)
-        for text in texts:
-            if type(text) is not str or not text or len(text) > KEY_KEPT:
-                break
-        else:
-            return [(texts[:-1], texts[-1])] if want.value else [(texts, "")]
     keys = [[brief.principal] if get is None else _texts(get(record)) for get in want.key]
     values = [_texts(get(record)) for get in want.value]
     if all(len(texts) == 1 for texts in (*keys, *values)):

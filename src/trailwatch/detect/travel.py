@@ -57,7 +57,7 @@ class Journeys:
             values = (signal.brief.account, *self._values(signal, actor_of))
             number = number_of((signal.rule_id, *values))
             self._travellers[number] = signal.rule_id, values
-            stay = Stay(number, signal.time, *place, signal.brief, signal.record)
+            stay = Stay(number, signal.time, *place, signal.brief, signal.record, signal.origin, signal.position)
             self._fresh.setdefault(number, []).append(stay)
             stays.append(stay)
         if stays:

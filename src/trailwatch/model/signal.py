@@ -47,7 +47,10 @@ class Signal(msgspec.Struct, frozen=True):
     value: str = ""
     """The value that is counted, summed or a place, as text; empty where the rule needs none."""
     record: bytes = b""
-    """The raw record, for rules with a memory alone."""
+    """The raw record, for rules with a memory alone; empty where it is looked up when it is needed."""
+    origin: str = ""
+    """Where the record came from, for rules with a memory alone."""
+    position: int = -1
 
 
 def rekeyed(key: tuple[str, ...], paths: Sequence[str], actor: str) -> tuple[str, ...]:
@@ -139,3 +142,6 @@ class Stay(msgspec.Struct, frozen=True):
     longitude: float
     brief: Brief
     record: bytes = b""
+    origin: str = ""
+    """Where the record came from."""
+    position: int = -1

@@ -5,7 +5,8 @@ import itertools
 import pytest
 
 from trailwatch.detect.lineage import HOLDS_FOR, Tracer, told
-from trailwatch.detect.links import LinkMaker, identity_of, links_of, own_links
+from trailwatch.detect.link_maker import LinkMaker
+from trailwatch.detect.links import identity_of, links_of, own_links
 from trailwatch.detect.record import Record
 from trailwatch.model.principal import principal_of
 

@@ -1,0 +1,166 @@
+"""What stateful rules want of the events that the same rules said yes to, taken out of many of them at once.
+
+Nearly every key is made of plain fields, the actor, and fields derived from one plain field. Of the texts at these
+places each is taken once, however many stateful rules ask for it; what else is wanted is left to the slow way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple
+
+from msgspec import UNSET
+
+from trailwatch.detect.record import Record
+from trailwatch.detect.schema import PLAIN_FIELDS
+from trailwatch.model.identity import KEY_KEPT
+from trailwatch.model.signal import ACTOR
+
+FOLLOWS_FROM = {
+    "derived.network": "sourceIPAddress",
+    "derived.country": "sourceIPAddress",
+    "derived.agent.family": "userAgent",
+}
+"""Derived fields that one plain field and the tables tell alone."""
+DERIVED_KEPT = 16_384
+"""So many values of derived fields are remembered."""
+
+Texts = tuple[Any, ...]
+
+
+class Ask(NamedTuple):
+    """What one stateful rule wants of the events of one rule, where it is."""
+
+    rule_id: str
+    base_id: str
+    key: tuple[str, ...]
+    """Paths; `actor` stands for the principal."""
+    value: str = ""
+    """The path of what is counted; empty for nothing."""
+    remembers: bool = False
+    """Whether the rule has a memory."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return (*self.key, self.value) if self.value else self.key
+
+
+def is_quick(ask: Ask) -> bool:
+    """Whether everything it wants is told by plain fields."""
+    return bool(ask.key) and all(path == ACTOR or path in PLAIN_FIELDS or path in FOLLOWS_FROM for path in ask.paths)
+
+
+class Taker(NamedTuple):
+    """What takes one signal's key and value out of the texts."""
+
+    rule_id: str
+    base_id: str
+    key: Callable[[Texts], tuple[str, ...]]
+    value: Callable[[Texts], str] | None
+
+
+class Cut(NamedTuple):
+    """What can be taken where certain texts are missing."""
+
+    counted: tuple[Taker, ...]
+    """For rules that count every event."""
+    remembered: tuple[Taker, ...]
+    """For rules with a memory."""
+    memory: Callable[[Texts], Texts] | None
+    """All texts that rules with a memory want."""
+    unkeyed: int
+    """So many stateful rules find no value."""
+    odd: tuple[Ask, ...]
+    """These find a value that is no plain short text."""
+
+
+class Derived:
+    """Derived fields by the value of the plain field that they follow from."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, Any], Any] = {}
+
+    def of(self, path: str, source: Any, record: Record) -> Any:
+        """The text; `UNSET` for none, a list of what is not one short text."""
+        place = (path, source)
+        try:
+            return self._known[place]
+        except KeyError:
+            values = record.derived(path)
+        if len(self._known) >= DERIVED_KEPT:
+            self._known.clear()
+        found = self._known[place] = UNSET if not values else values[0] if len(values) == 1 else values
+        return found
+
+
+class Bundle:
+    """What is wanted of the events to which certain rules said yes.
+
+    Args:
+        asks: of those `is_quick`, in the order in which the signals are told.
+        derived: what is known of derived fields.
+    """
+
+    __slots__ = ("_asks", "_cuts", "_derived", "_follows", "_places", "_plain", "whole")
+
+    def __init__(self, asks: Sequence[Ask], derived: Derived) -> None:
+        paths = list(dict.fromkeys(path for ask in asks for path in ask.paths if path != ACTOR))
+        plain = [path for path in paths if path in PLAIN_FIELDS]
+        follows = [path for path in paths if path in FOLLOWS_FROM]
+        self._asks = asks
+        self._derived = derived
+        # two more, so that it comes back with a tuple in any case
+        self._plain = attrgetter(*plain, "eventName", "eventID")
+        self._follows = tuple((path, attrgetter(FOLLOWS_FROM[path])) for path in follows)
+        order = (*plain, "", "", *follows, ACTOR)
+        self._places = {path: at for at, path in enumerate(order) if path}
+        self._cuts: dict[int, Cut] = {}
+        self.whole = self._cut(0)
+        """Where no text is missing."""
+
+    def texts(self, event: Any, record: Record, actor: str) -> Texts:
+        """All texts that are wanted, each once, with whatever stands in the place of one that is missing."""
+        if not self._follows:
+            return (*self._plain(event), actor)
+        of = self._derived.of
+        follows = [of(path, source(event), record) for path, source in self._follows]
+        return (*self._plain(event), *follows, actor)
+
+    def cut(self, texts: Texts) -> Cut:
+        """What can be taken out of these texts."""
+        gaps = 0
+        for at, text in enumerate(texts):
+            if type(text) is not str or not text:
+                gaps |= (1 if text is UNSET or text is None or text == "" else 2) << 2 * at
+            elif len(text) > KEY_KEPT:
+                gaps |= 2 << 2 * at
+        if not gaps:
+            return self.whole
+        return self._cuts.get(gaps) or self._cut(gaps)
+
+    def _cut(self, gaps: int) -> Cut:
+        places = self._places
+        state = [max((gaps >> 2 * places[path] & 3 for path in ask.paths), default=0) for ask in self._asks]
+        absent = [any(gaps >> 2 * places[path] & 3 == 1 for path in ask.paths) for ask in self._asks]
+        good = [ask for ask, how in zip(self._asks, state, strict=True) if not how]
+        remembered = [ask for ask in good if ask.remembers]
+        wanted = sorted({places[path] for ask in remembered for path in ask.paths})
+        cut = self._cuts[gaps] = Cut(
+            counted=tuple(self._taker(ask) for ask in good if not ask.remembers),
+            remembered=tuple(self._taker(ask) for ask in remembered),
+            memory=_several(wanted) if wanted else None,
+            unkeyed=sum(absent),
+            odd=tuple(ask for ask, how, gone in zip(self._asks, state, absent, strict=True) if how and not gone),
+        )
+        return cut
+
+    def _taker(self, ask: Ask) -> Taker:
+        key = _several([self._places[path] for path in ask.key])
+        return Taker(ask.rule_id, ask.base_id, key, itemgetter(self._places[ask.value]) if ask.value else None)
+
+
+def _several(places: Iterable[int]) -> Callable[[Texts], Texts]:
+    """What takes these places out of a tuple, as a tuple also where it is one."""
+    found = list(places)
+    return itemgetter(slice(found[0], found[0] + 1)) if len(found) == 1 else itemgetter(*found)
