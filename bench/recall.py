@@ -5,7 +5,8 @@
 Recorded attacks come from the data folder beside the project (skipped, with a line, where it is absent); the
 healthy month is the project's own. A technique is found when a rule of level medium or above matches one of its own
 events, or a rule over time leans on one; recall is a share of techniques, never of events. Alerts on everyday calls
-are those of a run that reads nothing else.
+are those of any level in a run that reads nothing else; rules with a memory have learned the month before the healthy
+one, and are asked about recordings twice: with no more history than those have, and with their earlier halves learned.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ import gzip
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
+from trailwatch.cli.scan_memory import ScanMemory
+from trailwatch.cli.scan_state import ScanState
+from trailwatch.cli.scan_suppressions import ScanSuppressions
+from trailwatch.config.schema import Config
 from trailwatch.detect.engine import Engine
 from trailwatch.detect.triage import group
 from trailwatch.model.severity import Severity
@@ -29,7 +34,9 @@ from trailwatch.rules.catalog import load_rules
 from trailwatch.rules.rule import RuleSet
 from trailwatch.simulate.healthy import month
 from trailwatch.testing import firings_of
+from trailwatch.wiring import addresses_of
 
+START = datetime(2026, 3, 2, tzinfo=UTC)
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -55,13 +62,25 @@ def labels(data: Path) -> dict[tuple[str, int], tuple[str, str, str]]:
     return found
 
 
-def alerts_on(rules: RuleSet, name: str, lines: Sequence[bytes]) -> Counter[str]:
-    """Alerts of level medium or above by rule."""
-    found = Engine(rules).evaluate(delivery(name, lines))
-    alerts = [alert.rule for alert in group(found.matches) if alert.severity >= Severity.MEDIUM]
-    over_time = [one.correlation.info for one in firings_of(rules, found.signals)]
-    alerts += [info for info in over_time if info.severity >= Severity.MEDIUM]
-    return Counter(info.slug for info in alerts)
+def alerts_on(rules: RuleSet, name: str, lines: Sequence[bytes], learn_until: int | None = None) -> Counter[str]:
+    """Alerts of any level by rule.
+
+    Args:
+        rules: over single events, over time and with a memory.
+        name: of the recording.
+        lines: its records.
+        learn_until: what is before this time teaches the rules with a memory, and is told by none.
+    """
+    book = addresses_of(Config())
+    found = Engine(rules, tables=book).evaluate(delivery(name, lines))
+    memory = ScanMemory(rules, learn_until=learn_until, book=book)
+    memory.take(found)
+    with ScanState(rules) as state:
+        state.take(found)
+        matches = [*found.matches, *memory.conclude(state.lineage().actor_at)]
+        _, over_time = state.conclude(ScanSuppressions())
+    alerts = [*group(matches), *over_time]
+    return Counter(alert.rule.slug for alert in alerts if alert.last_time >= (learn_until or 0))
 
 
 def found_in(rules: RuleSet, name: str, lines: Sequence[bytes], known: Mapping[int, str]) -> dict[str, set[str]]:
@@ -85,6 +104,7 @@ def measure_recorded(data: Path, *, verbose: bool) -> None:
     found: dict[str, set[str]] = defaultdict(set)
     wanted: set[str] = set()
     quiet: Counter[str] = Counter()
+    learned: Counter[str] = Counter()
     negatives = 0
     for file, lines in recorded(data).items():
         source = file.split("/", maxsplit=1)[0]
@@ -96,6 +116,7 @@ def measure_recorded(data: Path, *, verbose: bool) -> None:
         everyday = [lines[at] for at, label in verdicts.items() if label[0] == "negative"]
         negatives += len(everyday)
         quiet += alerts_on(rules, file, everyday)
+        learned += alerts_on(rules, file, everyday, learn_until=middle_of(everyday))
     print(f"techniques found      {len(wanted & found.keys())} of {len(wanted)}")
     for name in sorted(wanted - found.keys()):
         print(f"  missed              {name}")
@@ -103,12 +124,25 @@ def measure_recorded(data: Path, *, verbose: bool) -> None:
         print(f"  {name}: {', '.join(sorted(found[name]))}")
     print(f"alerts on negatives   {quiet.total()} of {negatives} events")
     print_worst(quiet)
+    print(f"  in their later halves, when rules with a memory know the earlier ones: {learned.total()}")
+    print_worst(learned)
+
+
+def middle_of(lines: Sequence[bytes]) -> int | None:
+    """The time in the middle of these records' times."""
+    times = sorted(str(msgspec.json.decode(line)["eventTime"]) for line in lines)
+    return int(datetime.fromisoformat(times[len(times) // 2]).timestamp()) if times else None
 
 
 def measure_healthy() -> None:
-    lines = [msgspec.json.encode(record) for record in month(1, start=datetime(2026, 3, 2, tzinfo=UTC))]
+    """The rules with a memory have seen the month before."""
+    before = month(2, start=START - timedelta(days=30), days=30)
+    lines = [msgspec.json.encode(record) for record in month(1, start=START)]
+    history = [msgspec.json.encode(record) for record in before]
     for profile in ("core", "standard"):
-        alerts = alerts_on(load_rules([], profile=profile), "healthy", lines)
+        alerts = alerts_on(
+            load_rules([], profile=profile), "healthy", [*history, *lines], learn_until=int(START.timestamp())
+        )
         share = 1000 * alerts.total() / len(lines)
         print(f"healthy month, {profile:8} {alerts.total()} alerts in {len(lines)} events, {share:.2f} a thousand")
         print_worst(alerts)
