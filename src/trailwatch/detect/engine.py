@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple
 
 import msgspec
 
 from trailwatch.decode.containers import Unpacked, has_room
-from trailwatch.decode.unfold import records_of, trail_decoder
+from trailwatch.decode.trail import RecordTexts
+from trailwatch.decode.unfold import trail_decoder
 from trailwatch.detect.callers import Caller, Callers
 from trailwatch.detect.compile import compile_predicate
 from trailwatch.detect.derived import ScriptEvent
@@ -67,8 +68,9 @@ class Engine:
             ordered = [rule for rule in ordered if rule.info.alerting or rule.info.id in wants]
         if profile is not None:
             ordered = [profile.with_clock(rule) for rule in ordered]
+        issuing = ISSUING_NAMES if links else frozenset[str]()
         try:
-            table = PlanTable(ordered, plain_paths(rules) if wants else (), profile=profile)
+            table = PlanTable(ordered, plain_paths(rules) if wants else (), issuing=issuing, profile=profile)
         except ValueError as error:
             raise _blame(ordered, error) from None
         self._decode_whole = trail_decoder(table.struct).decode
@@ -76,7 +78,6 @@ class Engine:
         feeders = frozenset(
             rule.info.id for rule in ordered if rule.info.id in remembering or (silent and not rule.info.alerting)
         )
-        issuing = ISSUING_NAMES if links else frozenset[str]()
         callers = Callers() if wants else None
         maker = SignalMaker(wants, callers, gathered=gathered)
         self._means = _Means(table, maker, callers, feeders, issuing, tables)
@@ -101,9 +102,10 @@ class Engine:
                 return None
             if not isinstance(events, list) or not has_room(body.text, len(events)):
                 return None
-            if len({event.eventID for event in events}) < len(events):
-                return None  # duplicates are told by their accounts, one by one
-        delivery = Delivery(body.origin, _Later(body.text, len(events)), range(len(events)))
+            if not _are_distinct(events):
+                return None
+        texts = RecordTexts(body.text, events, self._means.table.decode)
+        delivery = Delivery(body.origin, texts, range(len(events)))
         run = _Run(self._means, delivery, self.profile)
         with self._stage("look up plans"):
             promising = run.looked_up(events)
@@ -139,25 +141,11 @@ class _Means(NamedTuple):
     book: AddressBook | None
 
 
-class _Later(Sequence[msgspec.Raw]):
-    """The records of a body, which is split when the first of them is asked for."""
-
-    def __init__(self, text: bytes, count: int) -> None:
-        self._text = text
-        self._count = count
-        self._records: list[msgspec.Raw] | None = None
-
-    def __len__(self) -> int:
-        return self._count
-
-    @overload
-    def __getitem__(self, at: int) -> msgspec.Raw: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[msgspec.Raw]: ...
-    def __getitem__(self, at: int | slice) -> msgspec.Raw | list[msgspec.Raw]:
-        if self._records is None:
-            self._records = records_of(self._text)
-        return self._records[at]
+def _are_distinct(events: Sequence[Any]) -> bool:
+    """Whether no account has an event twice; several accounts may have the same one."""
+    if len({event.eventID for event in events}) == len(events):
+        return True
+    return len({(event.recipientAccountId or "", event.eventID) for event in events}) == len(events)
 
 
 class _Run:
@@ -195,14 +183,14 @@ class _Run:
             if not is_new(event.recipientAccountId or "", event.eventID):
                 self._duplicates += 1
                 continue
-            if plan is NOTHING and event.eventName not in self._issuing:
+            if plan is NOTHING:
                 self._unmatched += 1
             else:
                 self._planned(event, Record(raw, event, self._book), position, plan)
 
     def looked_up(self, events: Sequence[Any]) -> list[tuple[int, Any, Plan]]:
         """Those of the decoded events that have to be judged, none of them a duplicate."""
-        promising = self._table.promising(events, self._issuing)
+        promising = self._table.promising(events)
         self._unmatched += len(events) - len(promising)
         return promising
 
@@ -217,14 +205,13 @@ class _Run:
 
     def _planned(self, event: Any, record: Record, position: int, plan: Plan) -> None:
         """An event that is new."""
-        if event.eventName in self._issuing and may_issue(event):
+        if plan.issues and may_issue(event):
             self._issued(record, event.eventTime, event.eventID)
-        if plan is not NOTHING:
-            held = [*plan.certain, *(compiled for compiled, test in plan.open if test(record))]
-            if held:
-                self._told(held, record, position)
-                return
-        self._unmatched += 1
+        held = [*plan.certain, *[compiled for compiled, test in plan.open if test(record)]]
+        if held:
+            self._told(held, record, position)
+        else:
+            self._unmatched += 1
 
     def _is_new(self, account: Any, event_id: str) -> bool:
         """Whether no record before it had the same id and account."""

@@ -8,7 +8,9 @@ the old plans. All tables are bounded: a full one is emptied and fills again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from operator import getitem
 from typing import Any, NamedTuple
 
@@ -20,16 +22,24 @@ from trailwatch.detect.leaf import REFERENCES
 from trailwatch.detect.profile import Profile
 from trailwatch.detect.reason import Teller, teller
 from trailwatch.detect.record import Record, getter
-from trailwatch.detect.schema import FREE_FIELDS, build, classes_at, values_at
+from trailwatch.detect.schema import FREE_FIELDS, build, classes_at, each_found
 from trailwatch.rules.predicate import And, Const, Field, Not, Op, Or, Predicate, fields_of
 from trailwatch.rules.rule import Rule
 
 CLASSES_KEPT = 8192
 PLANS_KEPT = 16_384
-FIRST_LOOK = frozenset(
-    {"eventName", "eventSource", "errorCode", "eventCategory", "eventType", "userIdentity.type", "readOnly"}
+_AT_ONCE = 512
+"""Events that are taken through the tables before it is asked whether these are full."""
+_ALWAYS_FIRST = frozenset({"eventName", "eventSource", "errorCode", "eventCategory", "eventType"})
+"""Fields of few values that tell most events apart."""
+_FEW_VALUES = frozenset(
+    {
+        *("readOnly", "userIdentity.type", "userIdentity.invokedBy", "userIdentity.inScopeOf.issuerType"),
+        *("userIdentity.sessionContext.ec2RoleDelivery", "userIdentity.sessionContext.attributes.mfaAuthenticated"),
+        *("vpcEndpointAccountId", "managementEvent", "sessionCredentialFromConsole", "tlsDetails.tlsVersion"),
+    }
 )
-"""Fields of few values that most conditions test."""
+"""Further ones, looked at with them where a rule tests them in events of any name."""
 _INSIGHT = (
     Field("eventCategory", Op.EQ, ("Insight",), cased=True),
     Field("eventType", Op.EQ, ("AwsCloudTrailInsight",), cased=True),
@@ -72,6 +82,8 @@ class Plan(NamedTuple):
 
     insight: bool
     """It is no event but an insight."""
+    issues: bool = False
+    """Its name is one of those whose links are wanted."""
     certain: tuple[CompiledRule, ...] = ()
     open: tuple[tuple[CompiledRule, Test], ...] = ()
 
@@ -80,47 +92,50 @@ NOTHING = Plan(insight=False)
 """No rule can match."""
 
 
-class _Branch:
-    """What the fields of the first look leave open: a plan, or a second look at some more fields."""
+_ISSUES = Plan(insight=False, issues=True)
+_Left = tuple[tuple[CompiledRule, Node | None], ...]
+"""The rules that can still match, with what is left of their conditions; None where that is nothing."""
 
-    __slots__ = ("left", "look", "plan", "plans", "slots")
 
-    def __init__(
-        self,
-        plan: Plan | None,
-        look: Callable[[Any], tuple[int, ...]] = tuple,
-        slots: tuple[int, ...] = (),
-        left: tuple[tuple[CompiledRule, Node | None], ...] = (),
-    ) -> None:
+class _Node:
+    """What is known of an event after some looks at it: its plan, or where to look next."""
+
+    __slots__ = ("issues", "left", "look", "plan", "slots", "then")
+
+    def __init__(self, plan: Plan | None = None) -> None:
         self.plan = plan
-        self.look = look
-        """What takes the classes of the further fields."""
-        self.slots = slots
-        self.left = left
-        """The rules that can still match, with what is left of their conditions; None where that is nothing."""
-        self.plans: dict[tuple[int, ...], Plan] = {}
+        self.look: Callable[[Any], tuple[int, ...]] = tuple
+        """What takes the classes of some further fields."""
+        self.slots: tuple[int, ...] = ()
+        """The numbers of these fields."""
+        self.then: dict[tuple[int, ...], _Node] = {}
+        """By their classes, the next node."""
+        self.left: _Left = ()
+        self.issues = False
 
 
-class _Branches(dict[tuple[Any, ...], _Branch]):
-    """Branches by the values of the first look, so that values that come again are not even classified."""
+class _Then(dict[Any, _Node]):
+    """The nodes after a look, made when an event first comes that way."""
 
-    def __init__(self, find: Callable[[tuple[Any, ...]], _Branch]) -> None:
+    def __init__(self, make: Callable[[Any], _Node]) -> None:
         super().__init__()
-        self._find = find
+        self._make = make
 
-    def __missing__(self, values: tuple[Any, ...]) -> _Branch:
-        return self._find(values)
+    def __missing__(self, key: Any) -> _Node:
+        return self._make(key)
 
 
 class PlanTable:
     """The plans of a set of rules.
 
-    An event is looked at twice: first at the fields of few values, such as its name and error code, which leave most
-    rules behind; then only at those fields that the remaining rules test.
+    An event is looked at up to three times: first at the fields of few values, such as its name and error code, which
+    leave most rules behind; then at the field that most of the remaining rules test; then at all others that the
+    rules test which remain after that.
 
     Args:
         rules: the rules, in the order in which their matches are told.
         further: plain fields that somebody else wants of the events, besides the rules' conditions.
+        issuing: names of events that get a plan of their own even where no rule can match.
         plans_kept: how many plans are remembered before all tables are emptied.
         profile: told of everything that costs time.
 
@@ -132,73 +147,68 @@ class PlanTable:
         self,
         rules: Sequence[Rule],
         further: Iterable[str] = (),
+        *,
+        issuing: Collection[str] = (),
         plans_kept: int = PLANS_KEPT,
         profile: Profile | None = None,
     ) -> None:
         self._profile = profile
         self._plans_kept = plans_kept
+        self._by_name, self._any_name = _by_name(rules)
+        asked = [field for rule in rules for field in fields_of(rule.condition)]
+        issued = Field("eventName", Op.EQ, tuple(sorted(issuing)), cased=True)
         by_path: dict[str, list[Field]] = {}
-        every = [field for rule in rules for field in fields_of(rule.condition)]
-        for field in (*_INSIGHT, *every):
+        for field in (*_INSIGHT, issued, *asked):
             path = plain_path(field)
             if path and field not in by_path.setdefault(path, []):
                 by_path[path].append(field)
-        self._paths = sorted(by_path, key=lambda path: (path not in FIRST_LOOK, path))
-        self._first = sum(path in FIRST_LOOK for path in self._paths)
+        for_any = {plain_path(field) for number in self._any_name for field in fields_of(rules[number].condition)}
+        first = _ALWAYS_FIRST | (_FEW_VALUES & for_any)
+        self._paths = sorted(by_path, key=lambda path: (path not in first, path))
+        first_paths = [path for path in self._paths if path in first]
         places = {
             field: (slot, bit) for slot, path in enumerate(self._paths) for bit, field in enumerate(by_path[path])
         }
         self._classes = tuple(Classes(by_path[path]) for path in self._paths)
         self.compiled = [CompiledRule(rule, compile_tree(rule.condition, places.get)) for rule in rules]
         self._insight = [places[field] for field in _INSIGHT]
-        self._by_name: dict[str, list[int]] = {}
-        self._any_name: list[int] = []
-        for number, rule in enumerate(rules):
-            names = names_of(rule.condition)
-            if names is None:
-                self._any_name.append(number)
-            for name in names or ():
-                self._by_name.setdefault(name, []).append(number)
-        self._branches: dict[tuple[int, ...], _Branch] = {}
+        self._issued = places[issued]
+        self._name_at = first_paths.index("eventName")
+        self._first_classes = self._classes[: len(first_paths)]
+        self._looks: dict[tuple[int, ...], Callable[[Any], Any]] = {}
+        self._nodes: dict[tuple[int, ...], _Node] = {}
+        """Nodes after the first look by classes."""
+        self._by_values = _Then(self._first_node)
+        """The same nodes by values, so that those which come again are not even classified."""
+        self._after_first = each_found(first_paths, self._by_values)
         self._plans = 0
-        first = self._paths[: self._first]
-        self._first_values = values_at(first)
-        self._first_classes = self._classes[: self._first]
-        self._name_at = first.index("eventName") if "eventName" in first else None
-        self._by_values = _Branches(self._branch_of)
-        free = {root for field in every for root in _roots_of(field)}
+        self._full = False
+        free = {root for field in asked for root in _roots_of(field)}
         self.struct = build(dict.fromkeys((*self._paths, *further)), sorted(free))
         """What a record is decoded to."""
         self.decode: Callable[[Any], Any] = msgspec.json.Decoder(self.struct).decode
 
     def plan(self, event: Any) -> Plan:
         """The plan for a decoded event."""
-        branch = self._by_values[self._first_values(event)]
-        if branch.plan is not None:
-            return branch.plan
-        key = branch.look(event)
-        plan = branch.plans.get(key)
-        return self._plan(branch, key) if plan is None else plan
+        (node,) = self._after_first((event,))
+        while (plan := node.plan) is None:
+            node = node.then[node.look(event)]
+        if self._full:
+            self._forget()
+        return plan
 
-    def promising(self, events: Iterable[Any], names: Collection[str]) -> list[tuple[int, Any, Plan]]:
-        """The events that a rule could match, each with its number and plan.
-
-        Args:
-            events: decoded.
-            names: events of these names come back in any case.
-        """
+    def promising(self, events: Sequence[Any]) -> list[tuple[int, Any, Plan]]:
+        """The decoded events that a rule could match, or whose links are wanted, each with its number and plan."""
         found: list[tuple[int, Any, Plan]] = []
-        by_values, first_values = self._by_values, self._first_values
-        for number, event in enumerate(events):
-            branch = by_values[first_values(event)]
-            plan = branch.plan
-            if plan is None:
-                key = branch.look(event)
-                plan = branch.plans.get(key)
-                if plan is None:
-                    plan = self._plan(branch, key)
-            if plan is not NOTHING or event.eventName in names:
-                found.append((number, event, plan))
+        for start in range(0, len(events), _AT_ONCE):
+            some = events[start : start + _AT_ONCE]
+            for number, node in enumerate(self._after_first(some)):
+                while (plan := node.plan) is None:
+                    node = node.then[node.look(some[number])]  # noqa: PLW2901 down the tree
+                if plan is not NOTHING:
+                    found.append((start + number, some[number], plan))
+            if self._full:
+                self._forget()
         return found
 
     def size(self) -> int:
@@ -214,43 +224,54 @@ class PlanTable:
         numbers = sorted([*self._by_name.get(name.lower(), ()), *self._any_name])
         return [self.compiled[number] for number in numbers]
 
-    def _branch_of(self, values: tuple[Any, ...]) -> _Branch:
-        """The branch for the values of the first look."""
+    def _first_node(self, values: tuple[Any, ...]) -> _Node:
+        """The node for the values of the first look."""
         key = tuple(map(getitem, self._first_classes, values))
-        branch = self._branches.get(key)
-        if branch is None:
-            branch = self._branch(key, "" if self._name_at is None else values[self._name_at])
-        length = sum(len(text) for text in values if type(text) is str)
-        if length < LONGEST_KEPT and self._branches.get(key) is branch:
+        node = self._nodes.get(key)
+        if node is None:
+            node = self._nodes[key] = self._begin(key, values[self._name_at])
+        if sum([len(text) for text in values if type(text) is str]) < LONGEST_KEPT:
             if len(self._by_values) >= VALUES_KEPT:
                 self._by_values.clear()
-            self._by_values[values] = branch
-        return branch
+            self._by_values[values] = node
+        return node
 
-    def _branch(self, key: tuple[int, ...], name: str) -> _Branch:
+    def _begin(self, key: tuple[int, ...], name: str) -> _Node:
         masks = {slot: self._classes[slot].masks[number] for slot, number in enumerate(key)}
         if any(masks[slot] >> bit & 1 for slot, bit in self._insight):
-            branch = _Branch(Plan(insight=True))
-        else:
-            left = _left([(compiled, compiled.tree) for compiled in self.candidates(name)], masks)
-            slots = tuple(sorted({slot for _, node in left if node for slot in slots_of(node)}))
-            if slots:
-                look = classes_at([self._paths[slot] for slot in slots], [self._classes[slot] for slot in slots])
-                branch = _Branch(None, look, slots, left)
-            else:
-                branch = _Branch(self._plan_of(left))
-        self._keep(self._branches, key, branch)
-        return branch
+            return self._counted(_Node(Plan(insight=True)))
+        slot, bit = self._issued
+        issues = bool(masks[slot] >> bit & 1)
+        return self._node(_left([(compiled, compiled.tree) for compiled in self.candidates(name)], masks), issues)
 
-    def _plan(self, branch: _Branch, key: tuple[int, ...]) -> Plan:
-        masks = {slot: self._classes[slot].masks[number] for slot, number in zip(branch.slots, key, strict=True)}
-        plan = self._plan_of(_left(branch.left, masks))
-        self._keep(branch.plans, key, plan)
-        return plan
+    def _node(self, left: _Left, issues: bool, *, last: bool = False) -> _Node:
+        """The node at which these rules are left."""
+        tested = Counter(slot for _, node in left if node for slot in set(slots_of(node)))
+        if not tested:
+            return self._counted(_Node(self._plan_of(left, issues)))
+        made = _Node()
+        made.slots = tuple(sorted(tested)) if last else (max(sorted(tested), key=tested.__getitem__),)
+        made.look = self._look(made.slots)
+        made.left, made.issues = left, issues
+        made.then = _Then(partial(self._follow, made))
+        return self._counted(made)
 
-    def _plan_of(self, left: Sequence[tuple[CompiledRule, Node | None]]) -> Plan:
+    def _follow(self, node: _Node, key: tuple[int, ...]) -> _Node:
+        """The node after a look from another."""
+        masks = {slot: self._classes[slot].masks[number] for slot, number in zip(node.slots, key, strict=True)}
+        made = node.then[key] = self._node(_left(node.left, masks), node.issues, last=True)
+        return made
+
+    def _look(self, slots: tuple[int, ...]) -> Callable[[Any], tuple[int, ...]]:
+        look = self._looks.get(slots)
+        if look is None:
+            paths, classes = [self._paths[slot] for slot in slots], [self._classes[slot] for slot in slots]
+            look = self._looks[slots] = classes_at(paths, classes)
+        return look
+
+    def _plan_of(self, left: _Left, issues: bool) -> Plan:
         if not left:
-            return NOTHING
+            return _ISSUES if issues else NOTHING
         tests = [(compiled, guarded(node)) for compiled, node in left if node is not None]
         if self._profile is not None:
             for compiled, _ in left:
@@ -258,26 +279,41 @@ class PlanTable:
             tests = [(compiled, self._profile.timed(compiled.rule, test)) for compiled, test in tests]
         return Plan(
             insight=False,
+            issues=issues,
             certain=tuple(compiled for compiled, node in left if node is None),
             open=tuple(tests),
         )
 
-    def _keep(self, table: dict[tuple[int, ...], Any], key: tuple[int, ...], what: Plan | _Branch) -> None:
-        """Remembers a plan, or empties every table together when they are full: plans know classes by number."""
+    def _counted(self, node: _Node) -> _Node:
         self._plans += 1
         if self._plans > self._plans_kept or any(len(classes.masks) > CLASSES_KEPT for classes in self._classes):
-            self._plans = 0
-            self._branches.clear()
-            self._by_values.clear()
-            for classes in self._classes:
-                classes.forget()
-        else:
-            table[key] = what
+            self._full = True
+        return node
+
+    def _forget(self) -> None:
+        """Empties every table together: nodes know classes by number."""
+        self._full = False
+        self._plans = 0
+        self._nodes.clear()
+        self._by_values.clear()
+        for classes in self._classes:
+            classes.forget()
 
 
-def _left(
-    rules: Iterable[tuple[CompiledRule, Node | None]], masks: Mapping[int, int]
-) -> tuple[tuple[CompiledRule, Node | None], ...]:
+def _by_name(rules: Sequence[Rule]) -> tuple[dict[str, list[int]], list[int]]:
+    """The numbers of the rules by the lower-cased event names that they need, and of those that need none."""
+    by_name: dict[str, list[int]] = {}
+    any_name: list[int] = []
+    for number, rule in enumerate(rules):
+        names = names_of(rule.condition)
+        if names is None:
+            any_name.append(number)
+        for name in names or ():
+            by_name.setdefault(name, []).append(number)
+    return by_name, any_name
+
+
+def _left(rules: Iterable[tuple[CompiledRule, Node | None]], masks: Mapping[int, int]) -> _Left:
     """The rules that can still match, with what is left of their conditions."""
     left: list[tuple[CompiledRule, Node | None]] = []
     for compiled, node in rules:

@@ -10,32 +10,46 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+Found = TypeVar("Found")
 Text = str | None | UnsetType
 Flag = bool | str | None | UnsetType
 """A boolean, which some services write as a text."""
 
-_TEXTS = """
-eventVersion eventSource eventName awsRegion sourceIPAddress userAgent errorCode errorMessage eventType apiVersion
-recipientAccountId sharedEventID vpcEndpointId vpcEndpointAccountId eventCategory
+_RECORD = """
+eventVersion
 userIdentity.type userIdentity.principalId userIdentity.arn userIdentity.accountId userIdentity.accessKeyId
-userIdentity.userName userIdentity.invokedBy userIdentity.identityProvider userIdentity.credentialId
-userIdentity.onBehalfOf.userId userIdentity.inScopeOf.sourceArn userIdentity.inScopeOf.issuerType
-userIdentity.sessionContext.sourceIdentity userIdentity.sessionContext.ec2RoleDelivery
+userIdentity.userName
 userIdentity.sessionContext.sessionIssuer.type userIdentity.sessionContext.sessionIssuer.principalId
 userIdentity.sessionContext.sessionIssuer.arn userIdentity.sessionContext.sessionIssuer.accountId
-userIdentity.sessionContext.sessionIssuer.userName userIdentity.sessionContext.attributes.creationDate
+userIdentity.sessionContext.sessionIssuer.userName
 userIdentity.sessionContext.webIdFederationData.federatedProvider
+userIdentity.sessionContext.attributes.creationDate userIdentity.sessionContext.attributes.mfaAuthenticated
+userIdentity.sessionContext.sourceIdentity userIdentity.sessionContext.ec2RoleDelivery
+userIdentity.invokedBy userIdentity.identityProvider userIdentity.credentialId userIdentity.onBehalfOf.userId
+userIdentity.inScopeOf.sourceArn userIdentity.inScopeOf.issuerType
+eventTime eventSource eventName awsRegion sourceIPAddress userAgent errorCode errorMessage
+requestParameters responseElements additionalEventData
+eventID readOnly eventType apiVersion managementEvent recipientAccountId sharedEventID
+vpcEndpointId vpcEndpointAccountId eventCategory
 tlsDetails.tlsVersion tlsDetails.cipherSuite tlsDetails.clientProvidedHostHeader
+sessionCredentialFromConsole
 """
-_FLAGS = """
-readOnly managementEvent sessionCredentialFromConsole userIdentity.sessionContext.attributes.mfaAuthenticated
-"""
-PLAIN_FIELDS: dict[str, Any] = dict.fromkeys(_TEXTS.split(), Text) | dict.fromkeys(_FLAGS.split(), Flag)
+_IN_ORDER = tuple(_RECORD.split())
+"""As records have them: a field that comes where it is expected is found without a search."""
+_FLAGS = {
+    *("readOnly", "managementEvent", "sessionCredentialFromConsole"),
+    "userIdentity.sessionContext.attributes.mfaAuthenticated",
+}
+FREE_FIELDS = ("requestParameters", "responseElements", "additionalEventData")
+"""Top-level fields that hold whatever a service puts there; they stay raw until a test needs them."""
+PLAIN_FIELDS: dict[str, Any] = {
+    path: Flag if path in _FLAGS else Text for path in _IN_ORDER if path not in {*FREE_FIELDS, "eventID", "eventTime"}
+}
 """Paths whose values are plain in every documented record, with their types."""
 
 _NEEDED: dict[str, Any] = {
@@ -50,10 +64,6 @@ _ALWAYS = (
 )
 
 
-FREE_FIELDS = ("requestParameters", "responseElements", "additionalEventData")
-"""Top-level fields that hold whatever a service puts there; they stay raw until a test needs them."""
-
-
 def build(paths: Iterable[str], free: Iterable[str]) -> type[msgspec.Struct]:
     """The struct for records.
 
@@ -61,14 +71,14 @@ def build(paths: Iterable[str], free: Iterable[str]) -> type[msgspec.Struct]:
         paths: of `PLAIN_FIELDS`, what to take out.
         free: of `FREE_FIELDS`, what to keep raw.
     """
-    tree: dict[str, Any] = dict.fromkeys(free, msgspec.Raw)
-    for path in (*_ALWAYS, *paths):
+    kinds = dict.fromkeys(free, msgspec.Raw) | {path: PLAIN_FIELDS[path] for path in (*_ALWAYS, *paths)} | _NEEDED
+    tree: dict[str, Any] = {}
+    for path in sorted(kinds, key=_IN_ORDER.index):
         *way, last = path.split(".")
         node = tree
         for name in way:
             node = node.setdefault(name, {})
-        node[last] = _NEEDED.get(path, PLAIN_FIELDS[path])
-    tree |= _NEEDED
+        node[last] = kinds[path]
     return _struct("Plain", tree)
 
 
@@ -79,6 +89,19 @@ def values_at(paths: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
         raise KeyError(unknown.pop())
     values = "".join(f"event.{path}, " for path in paths)
     made: Callable[[Any], tuple[Any, ...]] = eval(f"lambda event: ({values})")  # noqa: S307 names of this page only
+    return made
+
+
+def each_found(
+    paths: Sequence[str], table: Mapping[tuple[Any, ...], Found]
+) -> Callable[[Iterable[Any]], list[Found]]:
+    """What finds for each of some decoded structs, by its values at the paths, what a table has for them."""
+    unknown = set(paths) - PLAIN_FIELDS.keys()
+    if unknown:
+        raise KeyError(unknown.pop())
+    values = "".join(f"event.{path}, " for path in paths)
+    code = f"lambda events: [table[{values}] for event in events]"
+    made: Callable[[Iterable[Any]], list[Found]] = eval(code, {"table": table})  # noqa: S307 names of this page only
     return made
 
 

@@ -181,6 +181,7 @@ def record_of(number, **fields):
 BODIES = {
     "clean": [record_of(number) for number in range(5)],
     "duplicates": [record_of(1), record_of(1), record_of(1, recipientAccountId="444455556666")],
+    "one event in two accounts": [record_of(1), record_of(1, recipientAccountId="444455556666"), record_of(2)],
     "an insight": [record_of(1), record_of(2, eventCategory="Insight")],
     "an unusual type": [record_of(1), record_of(2, eventType=["AwsApiCall"])],
     "no session": [record_of(1), record_of(2, userIdentity=None)],
@@ -194,7 +195,7 @@ BODIES = {
 }
 
 
-IN_ONE_PASS = {"clean", "an insight", "credentials issued", "nothing"}
+IN_ONE_PASS = {"clean", "one event in two accounts", "an insight", "credentials issued", "nothing"}
 
 
 @pytest.mark.parametrize("name", BODIES)
