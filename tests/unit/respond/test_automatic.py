@@ -1,0 +1,359 @@
+"""A case from its first event to its end, and what people are told on the way."""
+
+import msgspec
+import pytest
+
+from trailwatch.config.automatic import AutomaticPlaybook, AutomaticSettings
+from trailwatch.errors import ActionError, UsageError
+from trailwatch.model.case import CaseState
+from trailwatch.model.message import Kind
+from trailwatch.model.provenance import Provenance
+from trailwatch.model.severity import Severity
+from trailwatch.respond.apply import Equipment
+from trailwatch.respond.automatic import Answer, decide
+from trailwatch.respond.undo import undo
+from trailwatch.store.database import Database
+from trailwatch.store.store import Store
+from trailwatch.testing import FixedClock
+
+from .automatic_parts import EVERYTHING, NOW, Account, alert_of, automatic, by_role, by_user, candidate
+
+AT_ONCE = AutomaticSettings(playbooks={"all": AutomaticPlaybook()})
+ASKING = AutomaticSettings(playbooks={"all": AutomaticPlaybook(approval=600)})
+ASKING_OR_ACTING = AutomaticSettings(playbooks={"all": AutomaticPlaybook(approval=600, on_silence="act")})
+ROLE = by_role("ListBuckets", "deploy")
+
+
+class Stage:
+    """Automatic response with everything around it in reach."""
+
+    def __init__(self, store, settings=AT_ONCE):
+        self.store = store
+        self.clock = FixedClock()
+        self.account = Account(users=["dora"], roles=["deploy", "admin"])
+        self.reason = ""
+        self.answers = {}
+        self.use(settings)
+
+    def use(self, settings):
+        self.automatic = automatic(
+            self.store,
+            self.account,
+            settings,
+            self.clock,
+            frozen=lambda: self.reason,
+            answers=self.answers.get,
+        )
+
+    def see(self, record=ROLE, severity=Severity.CRITICAL, later=0):
+        alert = alert_of(record, severity=severity)
+        evidence = tuple(msgspec.structs.replace(one, time=NOW + later) for one in alert.evidence)
+        alert = msgspec.structs.replace(alert, evidence=evidence)
+        self.automatic.consider(candidate(alert, way=Provenance.EVENT_HISTORY))
+
+    @property
+    def told(self):
+        return [entry.message for entry in self.store.outbox.entries()]
+
+    @property
+    def headlines(self):
+        return [message.headline for message in self.told]
+
+    @property
+    def case(self):
+        (case_id,) = {row["id"] for row in self.store.database.all("SELECT id FROM automatic_case")}
+        return self.store.automatic.find(case_id)
+
+
+@pytest.fixture
+def stage():
+    with Store(Database(":memory:")) as store:
+        yield Stage(store)
+
+
+def test_what_was_done_is_told_with_the_line_that_takes_it_back(stage):
+    stage.see()
+
+    (message,) = stage.told
+    assert stage.account.locked == ["role deploy"]
+    assert message.headline == "locked out automatically: role deploy in 111122223333"
+    assert message.commands == (f"trailwatch respond undo {stage.case.plan.id}",)
+    assert (message.kind, message.thread, message.severity) == (Kind.RESPONSE, "incident-1", Severity.CRITICAL)
+    assert "It answers alert rule-" in message.body
+    assert "- revoke-sessions: lock role deploy in 111122223333" in message.body
+
+
+def test_that_line_takes_it_back(stage):
+    stage.see()
+    tools = Equipment(stage.store.responses, stage.account, EVERYTHING, stage.clock)
+
+    undone = undo(stage.told[0].commands[0].split()[-1], tools, "somebody")
+
+    assert (undone.restored, stage.account.locked) == (1, [])
+
+
+def test_the_same_incident_again_does_nothing_more(stage):
+    for _ in range(3):
+        stage.see()
+        stage.automatic.settle()
+
+    assert len(stage.account.calls) == len(stage.told) == 1
+
+
+def test_whoever_calls_long_after_the_lock_was_not_locked_and_is_locked_again(stage):
+    stage.see()
+    stage.account.locked.clear()
+    stage.clock.advance(400)
+    stage.see(later=60)
+    assert len(stage.account.calls) == 1
+
+    stage.see(later=300)
+    assert len(stage.account.calls) == 2
+
+
+def test_whoever_a_person_let_in_again_is_left_alone_for_a_day(stage):
+    stage.see()
+    undo(stage.case.plan.id, Equipment(stage.store.responses, stage.account, EVERYTHING, stage.clock), "somebody")
+    stage.clock.advance(400)
+
+    stage.see(later=300)
+
+    assert stage.account.locked == []
+
+
+@pytest.mark.parametrize(
+    ("playbook", "severity", "locked"),
+    [
+        (AutomaticPlaybook(), Severity.CRITICAL, True),
+        (AutomaticPlaybook(), Severity.HIGH, False),
+        (AutomaticPlaybook(min_severity=Severity.HIGH), Severity.HIGH, False),
+        (AutomaticPlaybook(min_severity=Severity.HIGH, min_score=20), Severity.HIGH, True),
+        (AutomaticPlaybook(min_score=51), Severity.CRITICAL, False),
+    ],
+)
+def test_only_what_is_bad_enough_is_answered(stage, playbook, severity, locked):
+    stage.use(AutomaticSettings(playbooks={"all": playbook}))
+
+    stage.see(severity=severity)
+
+    assert bool(stage.account.locked) is locked
+    assert bool(stage.told) is locked
+
+
+def test_without_a_playbook_nothing_happens(stage):
+    stage.use(AutomaticSettings())
+
+    stage.see()
+
+    assert (stage.account.calls, stage.told) == ([], [])
+
+
+def test_a_freeze_is_told_once_and_stops_everything(stage):
+    stage.reason = "responses are frozen: by ops: exercise"
+    for _ in range(3):
+        stage.see()
+
+    assert stage.account.calls == []
+    assert stage.headlines == ["not locked out automatically: role deploy in 111122223333"]
+    assert "Why: responses are frozen: by ops: exercise" in stage.told[0].body
+
+
+def test_after_a_freeze_a_new_event_is_answered(stage):
+    stage.reason = "frozen"
+    stage.see()
+    stage.reason = ""
+
+    stage.see()
+
+    assert stage.account.locked == ["role deploy"]
+
+
+def test_a_freeze_in_the_middle_stops_before_the_next_step_and_says_how_to_undo(stage):
+    taking = by_user("ListBuckets", "dora")
+    stage.account.reached = lambda _call: setattr(stage, "reason", "responses are frozen")
+
+    stage.see(taking)
+
+    assert stage.account.locked == ["user dora"]
+    refused = stage.told[-1]
+    assert "responses are frozen" in refused.body
+
+
+def test_a_protected_principal_is_told_once(stage):
+    stage.account.tags["deploy"] = {"trailwatch:protected": ""}
+    for _ in range(3):
+        stage.see()
+
+    assert stage.account.calls == []
+    assert len(stage.told) == 1
+    assert "Why: it has the tag 'trailwatch:protected'" in stage.told[0].body
+
+
+def test_who_cannot_be_looked_up_is_left_alone(stage):
+    stage.see(by_role("ListBuckets", "gone"))
+
+    assert stage.account.calls == []
+    assert "it cannot be found out whether it is protected" in stage.told[0].body
+
+
+def test_the_cap_is_told_and_nothing_is_done(stage):
+    stage.use(AutomaticSettings(playbooks={"all": AutomaticPlaybook()}, per_hour=1))
+    stage.see()
+    stage.see(by_role("ListBuckets", "admin"))
+
+    assert stage.account.locked == ["role deploy"]
+    assert "Why: the cap is reached: no more than 1 in any hour" in stage.told[-1].body
+    assert stage.told[-1].commands == ()
+
+
+def test_a_step_that_fails_is_told(stage):
+    def refuse(call):
+        raise ActionError(call.title, "AccessDenied")
+
+    stage.account.reached = refuse
+    stage.see()
+
+    assert stage.headlines == ["automatic response did not wholly succeed: role deploy in 111122223333"]
+    assert "AccessDenied" in stage.told[0].body
+
+
+def test_a_hostile_name_stays_inert_in_what_is_told(stage):
+    name = "x\x1b[2J\n\u202e"
+    stage.account.arns["role", name] = f"arn:aws:iam::111122223333:role/{name}"
+    stage.see(by_role("ListBuckets", name))
+
+    message = stage.told[0]
+    assert message.headline.isprintable()
+    assert all(line.isprintable() for line in message.body.splitlines())
+
+
+def test_somebody_is_asked_and_approves(stage):
+    stage.use(ASKING)
+    stage.see()
+    (question,) = stage.told
+    assert stage.account.calls == []
+    assert question.headline == "may this be locked out?: role deploy in 111122223333"
+    assert question.plan == stage.case.id
+    assert question.commands == (
+        f"trailwatch respond approve {stage.case.id}",
+        f"trailwatch respond decline {stage.case.id}",
+    )
+    assert "Answer within 10 min; without an answer nothing is done." in question.body
+
+    stage.answers[stage.case.id] = Answer(approved=True, who="U1 in chat")
+    stage.automatic.settle()
+
+    assert stage.account.locked == ["role deploy"]
+    assert "Approved by U1 in chat." in stage.told[-1].body
+
+
+def test_somebody_declines(stage):
+    stage.use(ASKING)
+    stage.see()
+    stage.answers[stage.case.id] = Answer(approved=False, who="U1")
+    stage.automatic.settle()
+    stage.see()
+    stage.automatic.settle()
+
+    assert stage.account.calls == []
+    assert stage.headlines[-1] == "not locked out, as somebody decided: role deploy in 111122223333"
+    assert len(stage.told) == 2
+
+
+def test_nobody_answers(stage):
+    stage.use(ASKING)
+    stage.see()
+    stage.clock.advance(599)
+    stage.automatic.settle()
+    assert stage.case.state is CaseState.WAITING
+
+    stage.clock.advance(1)
+    stage.automatic.settle()
+
+    assert (stage.account.calls, stage.case.state) == ([], CaseState.EXPIRED)
+    assert stage.headlines[-1] == "not locked out, because nobody answered: role deploy in 111122223333"
+
+
+def test_nobody_answers_and_it_is_done_anyway_where_that_is_wanted(stage):
+    stage.use(ASKING_OR_ACTING)
+    stage.see()
+    assert "without an answer it is done" in stage.told[0].body
+    stage.clock.advance(600)
+    stage.automatic.settle()
+
+    assert stage.account.locked == ["role deploy"]
+
+
+def test_an_approval_does_not_beat_the_guard(stage):
+    stage.use(ASKING)
+    stage.see()
+    stage.account.tags["deploy"] = {"trailwatch:protected": ""}
+    stage.answers[stage.case.id] = Answer(approved=True, who="U1")
+    stage.automatic.settle()
+
+    assert stage.account.calls == []
+    assert stage.case.state is CaseState.REFUSED
+
+
+def test_the_command_answers_a_case_once(stage):
+    stage.use(ASKING)
+    stage.see()
+    case = decide(stage.store.automatic, stage.case.id, Answer(approved=True, who="ops"), NOW)
+    assert case.state is CaseState.APPROVED
+
+    with pytest.raises(UsageError, match="it does not wait, it is approved"):
+        decide(stage.store.automatic, case.id, Answer(approved=True, who="ops"), NOW)
+    stage.automatic.settle()
+    assert stage.account.locked == ["role deploy"]
+
+
+def test_the_command_refuses_what_it_does_not_know_and_what_is_over(stage):
+    stage.use(ASKING)
+    stage.see()
+
+    with pytest.raises(UsageError, match="there is no such case"):
+        decide(stage.store.automatic, "nothing", Answer(approved=True, who="ops"), NOW)
+    with pytest.raises(UsageError, match="it does not wait, it is expired"):
+        decide(stage.store.automatic, stage.case.id, Answer(approved=True, who="ops"), NOW + 600)
+
+
+class Died(BaseException):
+    """The process ends."""
+
+
+def test_a_process_that_dies_at_any_call_is_gone_on_with_and_counts_once(stage):
+    stage.use(AutomaticSettings(playbooks={"all": AutomaticPlaybook()}, per_hour=1))
+
+    def die(_call):
+        raise Died
+
+    stage.account.reached = die
+    with pytest.raises(Died):
+        stage.see()
+    stage.account.reached = lambda _call: None
+    stage.automatic.settle()
+    assert stage.account.locked == []  # whoever began it may still be at it
+
+    stage.clock.advance(301)
+    stage.automatic.settle()
+
+    assert stage.account.locked == ["role deploy"]
+    assert stage.case.state is CaseState.DONE
+
+
+def test_a_case_that_somebody_else_kept_since_it_was_read_is_not_kept(stage):
+    stage.use(ASKING)
+    stage.see()
+    case = stage.case
+
+    assert stage.store.automatic.keep(case, None)
+    assert not stage.store.automatic.keep(case, None)
+
+
+def test_old_cases_are_forgotten_and_open_ones_are_not(stage):
+    stage.see()
+    stage.use(ASKING)
+    stage.see(by_role("ListBuckets", "admin"))
+
+    assert stage.store.automatic.prune(NOW + 10**6) == 1
+    assert [case.target.name for case in stage.store.automatic.open()] == ["admin"]
