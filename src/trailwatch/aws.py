@@ -24,6 +24,8 @@ CONNECT_TIMEOUT_SECONDS = 5
 READ_TIMEOUT_SECONDS = 10
 ATTEMPTS = 4
 HOME_REGION = "us-east-1"
+PERMISSIONS = ("ec2:DescribeRegions",)
+"""Every IAM action that `Access` itself needs; `sts:GetCallerIdentity` needs none."""
 AMBIENT = Account(name="ambient")
 """The account that the ambient credentials belong to."""
 

@@ -30,10 +30,12 @@ COMMANDS: dict[str, Entry] = {
     "state": Entry("trailwatch.cli.state", "How large the state file and the archive are; forget what is old."),
     "outbox": Entry("trailwatch.cli.outbox", "What waits to be sent or was given up; retry or drop it."),
     "incidents": Entry("trailwatch.cli.incidents", "List and show incidents: the alerts of one actor."),
+    "respond": Entry("trailwatch.cli.respond", "Lock an intruder out, and be able to undo it."),
     "events": Entry("trailwatch.cli.events", "Look at events: live, in files or in the archive."),
     "rejects": Entry("trailwatch.cli.rejects", "What could not be read, and why."),
     "rules": Entry("trailwatch.cli.rules", "List, show, test and check rules."),
     "config": Entry("trailwatch.cli.config", "Write, check and show the configuration."),
+    "iam": Entry("trailwatch.cli.iam", "Print exactly what trailwatch must be allowed."),
     "baseline": Entry("trailwatch.cli.baseline", "Learn what is usual, so that rules can tell what is not."),
     "lab": Entry("trailwatch.cli.lab", "A simulated AWS account to try everything on."),
 }
