@@ -67,7 +67,7 @@ def list_incidents(
     wanted = list(AlertState) if "all" in states else [AlertState(state) for state in states]
     begin = seconds(since, "--since", datetime.now(UTC)) or 0
     with _store(invocation) as store:
-        found = [_whole(store, one) for one in store.incidents.latest(wanted, begin, limit)]
+        found = [whole_incident(store, one) for one in store.incidents.latest(wanted, begin, limit)]
     found = sorted((one for one in found if one.score >= min_score), key=lambda one: (-one.score, one.first_time))
     rows = [incident_row(one) for one in found]
     if form == "jsonl":
@@ -89,7 +89,7 @@ def show(invocation: Invocation, incident_id: str, form: str) -> None:
 
     with _store(invocation) as store:
         kept = find_incident(store, incident_id)
-        incident = _whole(store, kept)
+        incident = whole_incident(store, kept)
     if form == "jsonl":
         write_jsonl([incident_row(incident)], sys.stdout)
         return
@@ -97,7 +97,12 @@ def show(invocation: Invocation, incident_id: str, form: str) -> None:
         click.echo(line)
 
 
-def _whole(store: Store, kept: Kept) -> Incident:
+def whole_incident(store: Store, kept: Kept) -> Incident:
+    """The incident with its alerts.
+
+    Raises:
+        StoreError: its alerts are past their time.
+    """
     from trailwatch.detect.incidents import RARITY_SECONDS, incident_of
 
     alerts = [alert for one in store.incidents.alert_ids(kept.id) if (alert := store.alerts.get(one)) is not None]

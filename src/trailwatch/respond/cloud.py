@@ -82,6 +82,19 @@ class AwsCloud:
             self._identities[account] = known
         return known
 
+    def own_account(self) -> str:
+        """The account that is meant where nobody says which: the only responder's, else the ambient credentials'.
+
+        Raises:
+            ActionError: there are several responders, or no credentials.
+        """
+        if len(self._responders) > 1:
+            listed = ", ".join(sorted(self._responders))
+            raise ActionError("account", f"there are responders for {listed}", "say which with --account")
+        for account in self._responders:
+            return account
+        return str(self._ask(Call("", "sts", "GetCallerIdentity", {}))["Account"])
+
     def _ask(self, call: Call) -> dict[str, Any]:
         from botocore import xform_name
         from botocore.exceptions import BotoCoreError, ClientError

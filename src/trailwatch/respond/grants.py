@@ -11,12 +11,13 @@ _FOR_SERVICE = {"iam:PassRole": "cloudtrail.amazonaws.com"}
 """Roles may be handed to this service alone."""
 
 
-def policy(actions: Iterable[str], partition: str = "aws") -> dict[str, Any]:
+def policy(actions: Iterable[str], partition: str = "aws", roles: Iterable[str] = ()) -> dict[str, Any]:
     """A policy document, one statement for each kind of resource, in an order that never changes.
 
     Args:
         actions: such as `iam:PutUserPolicy`.
         partition: `aws`, `aws-cn` or `aws-us-gov`.
+        roles: ARNs of roles that may be assumed, and no others.
     """
     grouped: dict[tuple[str, str, str], list[str]] = {}
     for action in sorted(set(actions)):
@@ -29,6 +30,9 @@ def policy(actions: Iterable[str], partition: str = "aws") -> dict[str, Any]:
             statement["Sid"] = f"{sid}PassedOn"
             statement["Condition"] = {"StringEquals": {"iam:PassedToService": service}}
         statements.append(statement)
+    named = sorted(set(roles))
+    if named:
+        statements.append({"Sid": "Assume", "Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": named})
     return {"Version": "2012-10-17", "Statement": statements}
 
 

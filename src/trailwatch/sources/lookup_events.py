@@ -17,6 +17,8 @@ from trailwatch.model.coverage import Interval
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
+PERMISSIONS = ("cloudtrail:LookupEvents",)
+"""Every IAM action that a look-up needs."""
 PAGE_SIZE = 50
 RESTARTS = 3
 """How often a window is begun again after AWS refused its token."""

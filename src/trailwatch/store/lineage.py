@@ -12,6 +12,7 @@ from trailwatch.store.text import storable
 NODE_KEPT = 2048
 LINKS_OF_ONE_CHILD = 64
 """A name that thousands of callers took tells nothing; the latest so many are read."""
+CHILDREN_AT_MOST = 1000
 PRUNED_AT_ONCE = 50_000
 _MARKS = 500
 
@@ -47,6 +48,17 @@ class Lineage:
         rows = self._db.all(
             "SELECT * FROM link WHERE child = ? ORDER BY time = 0 DESC, time DESC, kind, parent LIMIT ?",
             (_node(child), LINKS_OF_ONE_CHILD),
+        )
+        return [_link(row) for row in rows]
+
+    def children(self, parent: str, since: int) -> list[Link]:
+        """The links whose parent this is, that hold at any time or came about since then; the latest first."""
+        rows = self._db.all(
+            """
+            SELECT * FROM link WHERE parent = ? AND (time = 0 OR time >= ?)
+            ORDER BY time = 0 DESC, time DESC, kind, child LIMIT ?
+            """,
+            (_node(parent), since, CHILDREN_AT_MOST),
         )
         return [_link(row) for row in rows]
 

@@ -11,3 +11,6 @@ CREATE TABLE response (
 ) STRICT;
 
 CREATE INDEX response_begun ON response (time) WHERE number = 0;
+
+-- What came of an identity, for revoking everything that was taken with it.
+CREATE INDEX link_by_parent ON link (parent, time);

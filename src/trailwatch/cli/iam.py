@@ -1,0 +1,62 @@
+"""`trailwatch iam`: what trailwatch must be allowed, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from trailwatch.cli.main import Invocation
+
+if TYPE_CHECKING:
+    from trailwatch.config.schema import Config
+
+MODES = ("check", "watch", "respond")
+
+
+@click.group()
+def command() -> None:
+    """What trailwatch must be allowed, and nothing else."""
+
+
+@command.command()
+@click.argument("mode", type=click.Choice(MODES))
+@click.option(
+    "--partition",
+    type=click.Choice(["aws", "aws-cn", "aws-us-gov"]),
+    default="aws",
+    show_default=True,
+    help="Where the accounts are.",
+)
+@click.pass_obj
+def policy(invocation: Invocation, mode: str, partition: str) -> None:
+    """Print the IAM policy that MODE needs, with the settings as they are; `respond` is for a role of its own."""
+    from trailwatch.respond.grants import policy as document
+
+    config = invocation.config()
+    click.echo(json.dumps(document(actions_of(mode, config), partition, roles_of(mode, config)), indent=2))
+
+
+def actions_of(mode: str, config: Config) -> set[str]:
+    """The IAM actions of a mode, each declared where the call is made."""
+    from trailwatch import aws
+    from trailwatch.respond import held
+    from trailwatch.respond.actions.catalog import ACTIONS
+    from trailwatch.sources import lookup_events
+
+    if mode == "respond":
+        return {*held.PERMISSIONS, *(one for action in ACTIONS.values() for one in action.permissions)}
+    regions_known = bool(config.check.regions) if not config.account else all(one.regions for one in config.account)
+    return {*lookup_events.PERMISSIONS, *(() if regions_known else aws.PERMISSIONS)}
+
+
+def roles_of(mode: str, config: Config) -> set[str]:
+    """The roles that a mode assumes; the responder's own rights stand with the role."""
+    if mode == "respond":
+        return set()
+    named = [one.role_arn for one in config.account if one.role_arn]
+    automatic = [
+        one.role_arn for one in config.respond.account if one.role_arn and config.respond.automatic.playbooks
+    ]
+    return {*named, *automatic}

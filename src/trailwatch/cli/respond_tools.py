@@ -1,0 +1,174 @@
+"""What the commands of `trailwatch respond` have in common: the store, the way to AWS, and who asks."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from trailwatch.cli.main import Invocation
+from trailwatch.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from trailwatch.archive import Archive
+    from trailwatch.config.schema import Config
+    from trailwatch.model.response import Order
+    from trailwatch.respond.assembly import Responding
+    from trailwatch.respond.request import Wish
+    from trailwatch.store.store import Store
+
+PLANS_SHOWN = 10
+
+
+class Bench(NamedTuple):
+    """Everything at hand."""
+
+    config: Config
+    store: Store
+    archive: Archive | None
+    tools: Responding
+
+
+@contextmanager
+def bench(invocation: Invocation) -> Iterator[Bench]:
+    """Opens the store and the way to AWS; nothing is called yet."""
+    from trailwatch import wiring
+    from trailwatch.clock import SystemClock
+    from trailwatch.respond.assembly import responding
+    from trailwatch.respond.freeze import freeze_path
+
+    config, environment = invocation.config(), invocation.environment
+    archive = wiring.archive_of(config, environment)
+    freeze = freeze_path(wiring.state_path(config, environment))
+    with wiring.open_store(config, environment) as store:
+        book = wiring.addresses_of(config)
+        tools = responding(config, store.responses, archive, book, freeze, SystemClock())
+        yield Bench(config, store, archive, tools)
+
+
+def asking() -> str:
+    """Who asks, for the journal: login and host."""
+    try:
+        login = getpass.getuser()
+    except (KeyError, OSError):
+        login = f"uid {os.getuid()}"
+    return f"{login}@{socket.gethostname()}"
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Nothing, when it may go on.
+
+    Raises:
+        UsageError: there is nobody to ask.
+        click.Abort: the answer was no.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("--yes", "there is no terminal to ask at", "give --yes if you want it done")
+    click.confirm(question, abort=True, err=True)
+
+
+def target_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say more of WHAT."""
+    for option in reversed(
+        (
+            click.option("--account", default="", help="Number of the account, for a name or key without one."),
+            click.option(
+                "--reset-password", is_flag=True, help="Also give the user a password that nobody knows. Final."
+            ),
+            click.option(
+                "--remove-mfa",
+                "devices",
+                multiple=True,
+                metavar="SERIAL",
+                help="Also take this second factor away from the user; may be repeated. Final.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def wish_of(place: Bench, what: str, account: str, *, reset_password: bool, devices: tuple[str, ...]) -> Wish:
+    """What is to be done about WHAT.
+
+    Raises:
+        StoreError: it is no alert and no incident, or more than one.
+        UsageError: a final step was asked for about somebody who is no user.
+    """
+    from trailwatch.model.response import TargetKind
+    from trailwatch.respond.request import is_name, named, wish_for_target
+
+    children = _children(place.store)
+    if not is_name(what):
+        if reset_password or devices:
+            raise UsageError(what, "what nobody can take back is done about a user that you name", "name user/NAME")
+        return _wish_for_alerts(place, what)
+    cloud = place.tools.cloud
+    target = named(what, lambda: account or cloud.own_account(), cloud)
+    if (reset_password or devices) and target.kind is not TargetKind.USER:
+        raise UsageError(what, "only a user has a password and second factors", "name user/NAME")
+    return wish_for_target(target, children, tuple(_final(target, reset_password=reset_password, devices=devices)))
+
+
+def _final(target: Any, *, reset_password: bool, devices: tuple[str, ...]) -> Iterator[Order]:
+    import msgspec
+
+    from trailwatch.model.response import Order
+
+    if reset_password:
+        yield Order("reset-password", target)
+    for device in devices:
+        yield Order("remove-mfa", msgspec.structs.replace(target, of=(("device", device),)))
+
+
+def _children(store: Store) -> Callable[[str], Any]:
+    from datetime import UTC, datetime
+
+    from trailwatch.respond.reach import LONGEST_SESSION_SECONDS
+
+    since = int(datetime.now(UTC).timestamp()) - LONGEST_SESSION_SECONDS
+    return lambda node: store.lineage.children(node, since)
+
+
+def _wish_for_alerts(place: Bench, what: str) -> Wish:
+    from trailwatch.cli.alert_choice import find_alert, find_incident
+    from trailwatch.cli.incidents import whole_incident
+    from trailwatch.respond.assembly import refuse_problems
+    from trailwatch.respond.request import wish_for_alerts
+
+    refuse_problems(place.tools.playbooks)
+    store, chooser, children = place.store, place.tools.chooser, _children(place.store)
+    prefix = what.strip().lower()
+    is_incident, is_alert = bool(store.incidents.find(prefix, 1)), bool(store.alerts.find(prefix, 1))
+    if is_incident and is_alert:
+        raise StoreError(what, "an alert and an incident begin so", "write more of it")
+    if is_incident:
+        incident = whole_incident(store, find_incident(store, what))
+        return wish_for_alerts(f"incident {incident.id}", incident.alerts, incident, chooser, children)
+    alert = find_alert(store, what)
+    kept = store.incidents.get(alert.incident) if alert.incident else None
+    incident_of_it = whole_incident(store, kept) if kept is not None else None
+    return wish_for_alerts(f"alert {alert.id}", [alert], incident_of_it, chooser, children)
+
+
+def find_plan(store: Store, prefix: str) -> str:
+    """The id of the plan that begins so.
+
+    Raises:
+        StoreError: there is none, or more than one.
+    """
+    found = store.responses.find(prefix.strip().lower(), PLANS_SHOWN)
+    if len(found) == 1:
+        return found[0]
+    where = f"plan {prefix!r}"
+    if not found:
+        raise StoreError(where, "the journal has none with this id", "`trailwatch respond status` lists them")
+    raise StoreError(where, f"more than one begins so: {', '.join(found)}", "write more of it")
