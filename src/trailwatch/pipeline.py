@@ -21,6 +21,7 @@ from trailwatch.detect.firings import alert_of, titles_of
 from trailwatch.detect.firings import events_of as correlated_events
 from trailwatch.detect.facts import with_facts
 from trailwatch.detect.first_seen import Memory
+from trailwatch.detect.novelty import NewOnly
 from trailwatch.detect.telling import messages_of
 from trailwatch.detect.travel import Journeys
 from trailwatch.detect.triage import events_of, group
@@ -30,7 +31,7 @@ from trailwatch.model.identity import synthetic_event_id
 from trailwatch.model.match import Found, Match, Tally
 from trailwatch.model.message import Message
 from trailwatch.model.severity import Severity
-from trailwatch.model.signal import Signal
+from trailwatch.model.signal import Brief, Signal
 from trailwatch.model.suppressed import lapsed_alert
 from trailwatch.ports import AddressBook, Clock, Delivery
 from trailwatch.rules.rule import RuleSet
@@ -112,6 +113,7 @@ class Pipeline:
         self._memory = Memory(rules.first_seen, store.first_seen, whole=False)
         self._journeys = Journeys(rules.first_seen, store.first_seen)
         self._actor_keys = ActorKeys(rules.correlations)
+        self._new_only = NewOnly(rules)
         self._titles = titles_of(rules)
         self._attribution = Attribution(store.lineage, store.incidents)
         self._sifter = sifter
@@ -179,13 +181,19 @@ class Pipeline:
         self._attribution.settle([one.id for one in alerts], (), now)
 
     def _remember(self, delivery: Delivery, found: Found, now: int) -> None:
-        """Adds what rules with a memory say to the matches."""
+        """Adds what rules with a memory say to the matches, and to the signals of those that read them."""
         names = self._actor_at(now)
+
+        def actor_of(brief: Brief) -> str:
+            return names(brief.identity or brief.principal, brief.time)
+
         for gain in delivery.gains:
             self._store.first_seen.learn(gain.key.account, gain.interval.start, gain.key.lookup)
         for rules in (self._memory, self._journeys):
-            new = rules.take(found.signals, lambda brief: names(brief.identity or brief.principal, brief.time))
-            found.matches += with_facts(new, self._book)
+            found.matches += with_facts(rules.take(found.signals, actor_of), self._book)
+        if self._new_only:
+            asking, others = self._new_only.divided(found.signals)
+            found.signals = [*others, *self._new_only.answered(asking, self._memory, actor_of)]
 
     def _sift(self, found: Found, now: int) -> None:
         """Takes what is suppressed out of the matches; kept in the transaction that would have kept the alerts."""

@@ -130,6 +130,8 @@ def matches_of(rule: Path | str | Rule, record: Mapping[str, Any]) -> list[Match
 def fires(correlation: Correlation, ruleset: RuleSet, records: Iterable[Mapping[str, Any]]) -> bool:
     """Whether a correlation of the rule set concludes something from these records.
 
+    What a rule with a memory says yes to counts as new: a few records have no history.
+
     Raises:
         RuleError: a rule that it reads raised, or a record could not be read.
     """
@@ -139,8 +141,12 @@ def fires(correlation: Correlation, ruleset: RuleSet, records: Iterable[Mapping[
     loud = msgspec.structs.replace(correlation, info=info)
     *below, _ = whole_of(correlation, {one.info.id: one for one in ruleset.correlations})
     named = {name for one in (*below, correlation) for name in one.rules}
-    rules = tuple(rule for rule in ruleset.rules if rule.info.id in named)
-    alone = RuleSet(rules=rules, correlations=(*below, loud))
+    chosen = {rule.info.id: rule for rule in (*ruleset.rules, *ruleset.first_seen) if rule.info.id in named}
+    alone = RuleSet(
+        rules=tuple(rule for rule in chosen.values() if not rule.remembers),
+        correlations=(*below, loud),
+        first_seen=tuple(rule for rule in chosen.values() if rule.remembers),
+    )
     found = Engine(alone, tables=ExampleAddresses()).evaluate(delivery(records))
     for trouble in (*(failure.error for failure in found.failures), *(reject.reason for reject in found.rejects)):
         raise RuleError(correlation.info.origin, trouble)
@@ -150,12 +156,14 @@ def fires(correlation: Correlation, ruleset: RuleSet, records: Iterable[Mapping[
 def firings_of(ruleset: RuleSet, signals: Iterable[Signal]) -> list[Firing]:
     """All that the correlations of the rule set conclude from these signals."""
     from trailwatch.detect.correlator import Correlator
+    from trailwatch.detect.novelty import NewOnly
     from trailwatch.store.database import Database
     from trailwatch.store.signals import Signals
 
     with Database(":memory:") as database:
         correlator = Correlator(ruleset.correlations, Signals(database))
-        correlator.keep(signals)
+        asking, others = (new_only := NewOnly(ruleset)).divided(signals)
+        correlator.keep([*others, *new_only.plain(asking)])
         return correlator.everything()
 
 

@@ -162,7 +162,7 @@ def _learn(config: Config, rules: RuleSet, paths: Sequence[str]) -> _Learned:
     from trailwatch.cli.scan_state import ScanState
     from trailwatch.cli.scan_suppressions import ScanSuppressions
     from trailwatch.detect.triage import group
-    from trailwatch.model.match import Tally
+    from trailwatch.model.match import Found, Tally
     from trailwatch.sources.files import find_files
 
     engine = wiring.engine_of(rules, silent=True, tables=wiring.addresses_of(config))
@@ -179,6 +179,7 @@ def _learn(config: Config, rules: RuleSet, paths: Sequence[str]) -> _Learned:
             tally.add(found.tally)
         lineage = state.lineage()
         new = memory.conclude(lineage.actor_at)
+        state.take(Found(signals=memory.new_signals(lineage.actor_at)))
         _, correlated = state.conclude(ScanSuppressions())
         single = [*matches.values(), *new]
         alerts, _ = lineage.incidents(

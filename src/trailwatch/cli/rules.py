@@ -147,7 +147,8 @@ def test(
     if ruleset.correlations:
         whole = _load(invocation, dirs, pipelines)
         chosen += ruleset.correlations
-        outcomes += run_stories(ruleset.correlations, whole.rules, lambda one, told: fires(one, whole, told))
+        rules_told = (*whole.rules, *whole.first_seen)
+        outcomes += run_stories(ruleset.correlations, rules_told, lambda one, told: fires(one, whole, told))
     failed = [outcome for outcome in outcomes if not outcome.passed]
     for outcome in outcomes if verbose else failed:
         wanted = "match" if outcome.example.matches else "no match"

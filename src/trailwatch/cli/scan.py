@@ -192,7 +192,7 @@ def _scan(
     from trailwatch.cli.scan_pool import rest_the_collector, scan_files
     from trailwatch.cli.scan_records import with_records
     from trailwatch.cli.scan_state import ScanState
-    from trailwatch.model.match import Tally, in_order
+    from trailwatch.model.match import Found, Tally, in_order
 
     rest_the_collector()
     result = Result([], [], [], [], [], Tally())
@@ -207,6 +207,7 @@ def _scan(
             result.tally.add(found.tally)
         lineage = state.lineage()
         new = with_records(memory.conclude(lineage.actor_at), files)
+        state.take(Found(signals=memory.new_signals(lineage.actor_at)))
         single = suppressions.of_matches([*_once(in_order(result.matches)), *new], lineage.actor_at)
         matches, correlated = state.conclude(suppressions)
         alerts, incidents = lineage.incidents(_alerts_of(single, correlated))

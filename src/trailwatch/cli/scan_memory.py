@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 
 from trailwatch.detect.facts import with_facts
 from trailwatch.detect.first_seen import Memory
+from trailwatch.detect.novelty import NewOnly
 from trailwatch.detect.sightings import SightingsInMemory
 from trailwatch.detect.travel import Journeys
 from trailwatch.model.match import Found, Match
@@ -43,11 +44,20 @@ class ScanMemory:
         self._callers: dict[int, set[tuple[str, str, str]]] = {}
         self.state = SightingsInMemory()
         """What was learned; complete after `conclude`."""
+        self._memory = Memory(self._rules, self.state, learn_until=learn_until)
+        self._new_only = NewOnly(rules)
+        self._asking: list[Signal] = []
         if baseline is not None:
             baseline.teach(self.state)
 
     def take(self, found: Found) -> None:
-        """Keeps the signals that rules with a memory want, one for each combination of values and day."""
+        """Keeps the signals that rules with a memory want, one for each combination of values and day.
+
+        Those of correlations over such rules leave `found`, until it is known what is new.
+        """
+        if self._new_only:
+            asking, found.signals = self._new_only.divided(found.signals)
+            self._asking += asking
         for signal in found.signals if self._ids else ():
             if signal.rule_id not in self._ids:
                 continue
@@ -69,7 +79,7 @@ class ScanMemory:
             return actor_at(brief.identity or brief.principal, brief.time)
 
         signals, self._signals = list(self._signals.values()), {}
-        memory = Memory(self._rules, self.state, learn_until=self._learn_until)
+        memory = self._memory
         for signal in signals:
             brief = signal.brief
             for number in memory.numbers(signal, actor_of):
@@ -78,6 +88,13 @@ class ScanMemory:
         new = [*memory.take(signals, actor_of), *journeys.take(signals, actor_of)]
         found = with_facts(new, lambda: self._book)
         return sorted(found, key=lambda match: (match.time, match.rule.id, match.alert_id, match.event_id))
+
+    def new_signals(self, actor_at: Callable[[str, int], str]) -> list[Signal]:
+        """The signals for correlations over rules with a memory; asked for after `conclude`."""
+        asking, self._asking = self._asking, []
+        return self._new_only.answered(
+            asking, self._memory, lambda brief: actor_at(brief.identity or brief.principal, brief.time)
+        )
 
     def seen_only_from(self, callers: Collection[tuple[str, str, str]]) -> set[int]:
         """Numbers of the combinations that nobody but these has; each is (account, principal, source address)."""

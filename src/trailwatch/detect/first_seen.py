@@ -18,7 +18,7 @@ another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from trailwatch.decode.records import to_mapping
@@ -29,6 +29,7 @@ from trailwatch.model.match import Match
 from trailwatch.model.sighting import CHANGES, DAY, EVERYTHING, Remembered, Sightings, on
 from trailwatch.model.signal import ACTOR, Brief, Signal, Stay, rekeyed
 from trailwatch.ports import SightingState
+from trailwatch.rules.reads import is_read_only
 from trailwatch.rules.rule import FirstSeen, Rule
 
 SETTLED_AFTER_DAYS = 2
@@ -119,6 +120,20 @@ class Memory:
             if self._is_new(combination, day, rows) and self._is_known(signal, day, learned)
         ]
         return sorted(matches, key=lambda one: (one.time, one.rule.id, one.alert_id, one.event_id))
+
+    def are_new(self, signals: Sequence[Signal], actor_of: ActorOf | None = None) -> list[bool]:
+        """For each signal whether its combination is new on its day, with everything that was taken before."""
+        asked = [(_Combination(one.rule_id, one.brief.account, self._values(one, actor_of)), one) for one in signals]
+        if not asked:
+            return []
+        learned = self._state.learned()
+        rows = self._state.sightings(self._asked({combination for combination, _ in asked}))
+        return [
+            (self._learn_until is None or one.time >= self._learn_until)
+            and self._is_new(combination, one.time // DAY, rows)
+            and self._is_known(one, one.time // DAY, learned)
+            for combination, one in asked
+        ]
 
     def numbers(self, signal: Signal, actor_of: ActorOf | None = None) -> list[int]:
         """What stands in the state for the combinations that a signal shows; none for other rules' signals."""
@@ -275,11 +290,12 @@ def match_of(rule: Rule, ident: str, event: Signal | Stay, reason: str, context:
 
 def lookup_of(signal: Signal) -> str:
     """The look-up that shows this event where not everything is read."""
+    name = signal.brief.event_name
     try:
         read_only = to_mapping(signal.record).get("readOnly") is True
     except DecodeError:
-        read_only = False
-    return f"EventName={signal.brief.event_name}" if read_only else CHANGES
+        read_only = is_read_only(name)  # the record is not at hand
+    return f"EventName={name}" if read_only else CHANGES
 
 
 def number_of_row(row: Remembered) -> int:

@@ -53,11 +53,12 @@ def wants_of(rules: RuleSet) -> dict[str, list[Want]]:
     A rule with a memory wants the values of its fields as the key, and itself as the one who eats them.
     """
     events = {rule.info.id for rule in (*rules.rules, *rules.first_seen)}
+    memories = {rule.info.id: rule.first_seen.fields for rule in rules.first_seen if rule.first_seen is not None}
     wants: dict[str, list[Want]] = {}
     for correlation in rules.correlations:
         for name in dict.fromkeys(correlation.rules):
             if name in events:
-                wants.setdefault(name, []).append(_want(correlation, name))
+                wants.setdefault(name, []).append(_want(correlation, name, memories.get(name, ())))
     for rule in rules.first_seen:
         if rule.first_seen is not None:
             fields, ident = rule.first_seen.fields, rule.info.id
@@ -301,9 +302,10 @@ def _brief_of(event: Event, raw: bytes) -> Brief:
     )
 
 
-def _want(correlation: Correlation, rule_id: str) -> Want:
+def _want(correlation: Correlation, rule_id: str, memory: Sequence[str]) -> Want:
     counted = correlation.limit.fields if correlation.limit is not None else ()
-    paths = paths_of(correlation, rule_id)
+    # what a memory asks of an event stands after the key, see `trailwatch.detect.novelty`
+    paths = (*paths_of(correlation, rule_id), *memory)
     ask = Ask(correlation.info.id, rule_id, paths, counted[0] if counted else "")
     quick = _quick(ask) if len(counted) < 2 else None  # noqa: PLR2004 several values are joined
     return Want(correlation.info.id, tuple(map(_key_getter, paths)), tuple(map(getter, counted)), ask=quick)

@@ -80,8 +80,8 @@ def _trouble(one: Correlation, single: Mapping[str, Rule], ready: Mapping[str, C
         rule, lower = single.get(name), ready.get(name)
         if rule is None and lower is None:
             return f"it reads {name!r}, which was not loaded"
-        if rule is not None and rule.remembers:
-            return f"it reads {_called(rule)!r}, which has a memory of its own; read rules without first_seen"
+        if rule is not None and rule.travel is not None:
+            return f"it reads {_called(rule)!r}, a rule about travel: that is about two places, not one event; leave it out"
         fields = (*one.group_by, *(one.limit.fields if one.limit is not None else ()))
         for field in fields if lower is not None else ():
             path = one.aliases.get(field, {}).get(name, field)

@@ -14,41 +14,10 @@ import msgspec
 
 from trailwatch.model.severity import Severity
 from trailwatch.rules.predicate import And, Field, Op, Or, Predicate
+from trailwatch.rules.reads import DATA_EVENTS, is_read_only
 from trailwatch.rules.rule import Correlation, Rule
 from trailwatch.store.coverage import Lookup
 
-READ_VERBS = ("BatchGet", "Describe", "Get", "Head", "List", "Lookup", "Search", "Simulate")
-READ_ONLY = frozenset(
-    {
-        "AssumeRole",
-        "AssumeRoleWithSAML",
-        "AssumeRoleWithWebIdentity",
-        "AssumeRoot",
-        "Decrypt",
-        "Encrypt",
-        "GenerateDataKey",
-        "GenerateDataKeyWithoutPlaintext",
-        "DecodeAuthorizationMessage",
-    }
-)
-"""Recorded with `readOnly: true` although their names do not sound like it."""
-NOT_READ_ONLY = frozenset({"GetFederationToken", "GetSigninToken"})
-"""Recorded with `readOnly: false`, so the poll of what changes something shows them."""
-DATA_EVENTS = frozenset(
-    {
-        "BatchGetItem",
-        "GetItem",
-        "GetObject",
-        "GetObjectAcl",
-        "GetObjectTagging",
-        "GetRecords",
-        "HeadObject",
-        "ListObjects",
-        "ListObjectsV2",
-        "ListObjectVersions",
-    }
-)
-"""Data events: event history does not hold them, so no look-up finds them."""
 OWN_CALLS = frozenset({"LookupEvents"})
 """What trailwatch itself calls all the time: a look-up would find little but its own calls, more each time."""
 GLOBAL_SOURCES = frozenset({"cloudfront.amazonaws.com", "iam.amazonaws.com", "organizations.amazonaws.com"})
@@ -106,13 +75,6 @@ def home_region(region: str) -> str:
         if region.startswith(prefix):
             return home
     return "us-east-1"
-
-
-def is_read_only(name: str) -> bool:
-    """Whether events of this name are recorded with `readOnly: true`."""
-    if name in NOT_READ_ONLY:
-        return False
-    return name in READ_ONLY or name.startswith(READ_VERBS)
 
 
 def plan_of(rules: Iterable[Rule], correlations: Sequence[Correlation] = ()) -> Plan:

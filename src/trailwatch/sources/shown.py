@@ -8,8 +8,9 @@ import msgspec
 
 from trailwatch.model.sighting import CHANGES, EVERYTHING
 from trailwatch.rules.predicate import And, Field, Op, Or, Predicate
+from trailwatch.rules.reads import DATA_EVENTS, is_read_only
 from trailwatch.rules.rule import Rule
-from trailwatch.sources.poll_plan import DATA_EVENTS, Plan, is_read_only
+from trailwatch.sources.poll_plan import Plan
 
 
 class Shown(msgspec.Struct, frozen=True):

@@ -124,8 +124,8 @@ BROKEN = {
         count("many", "[a]"),
         count("again", "[many]", by="[awsRegion]"),
     ),
-    "which has a memory of its own": (
-        base("a", "trailwatch: {first_seen: {fields: [awsRegion]}}"),
+    "a rule about travel": (
+        base("a", "trailwatch: {travel: {by: [userIdentity.arn]}}"),
         count("many", "[a]"),
     ),
     "is taken by": (
