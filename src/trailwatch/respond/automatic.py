@@ -102,7 +102,7 @@ class Automatic:
         drafting: Drafting,
         equipment: Equipment,
         own: Sequence[str],
-        answers: Callable[[str], Answer | None] = lambda _case: None,
+        answers: Callable[[Case], Answer | None] = lambda _case: None,
     ) -> None:
         self._settings = settings
         self._chooser = chooser
@@ -228,7 +228,7 @@ class Automatic:
         return protection(held, self._settings, own)
 
     def _wait(self, case: Case, now: int) -> None:
-        answer = self._answers(case.id)
+        answer = self._answers(case)
         if answer is not None:
             self._decide(case, answer, now)
         elif now >= case.until and case.acts_unasked:

@@ -25,6 +25,9 @@ class Companion(Protocol):
     def conclude(self, report: CycleReport, notices: Sequence[str]) -> None:
         """Called when the report says how far every region is; `notices` names who is told of trailwatch itself."""
 
+    def follow_up(self, report: CycleReport, notices: Sequence[str]) -> bool:
+        """Called each time after alerts were told; whether there is something more to send."""
+
 
 class Quiet:
     """A companion that does nothing, for others to begin with."""
@@ -40,3 +43,7 @@ class Quiet:
 
     def conclude(self, report: CycleReport, notices: Sequence[str]) -> None:
         """Nothing."""
+
+    def follow_up(self, report: CycleReport, notices: Sequence[str]) -> bool:  # noqa: ARG002 one shape for all
+        """Nothing."""
+        return False

@@ -171,7 +171,7 @@ class Cycle:
             self._pipeline.judge(min(watermarks), unread)
 
     def _tell(self, report: CycleReport, deadline: float) -> None:
-        names = [name for name, least in self._routes.items() if least <= Severity.HIGH]
+        names = self._notices()
         asked = [*report.regions, *report.sources]
         report.notices.extend(tell_troubles(self._store, asked, names, self._seconds()))
         for companion in self._companions:
@@ -182,8 +182,17 @@ class Cycle:
         """Tells what is new, so that an alert does not wait until a backlog is read."""
         messages = self._pipeline.announce(self._seconds())
         report.messages.extend(messages)
-        if not messages and not (always and self._store.outbox.waiting_by_notifier()):
-            return
+        if messages or (always and self._store.outbox.waiting_by_notifier()):
+            self._relay(report, deadline)
+        names = self._notices()
+        more = [companion.follow_up(report, names) for companion in self._companions]
+        if any(more):
+            self._relay(report, deadline)
+
+    def _notices(self) -> list[str]:
+        return [name for name, least in self._routes.items() if least <= Severity.HIGH]
+
+    def _relay(self, report: CycleReport, deadline: float) -> None:
         done = relay(self._store, self._notifiers(), self._clock, deadline + RELAY_SECONDS)
         report.sent += done.sent
         report.waiting = sum(done.waiting.values())

@@ -42,7 +42,7 @@ class Stage:
             settings,
             self.clock,
             frozen=lambda: self.reason,
-            answers=self.answers.get,
+            answers=lambda case: self.answers.get(case.id),
         )
 
     def see(self, record=ROLE, severity=Severity.CRITICAL, later=0):

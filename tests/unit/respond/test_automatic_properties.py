@@ -74,7 +74,7 @@ def test_protected_principals_the_own_role_the_caps_and_the_freeze_hold(sequence
             wanted,
             clock,
             frozen=lambda: "frozen" if account.frozen else "",
-            answers=answers.get,
+            answers=lambda case: answers.get(case.id),
             own=[f"arn:aws:iam::{ACCOUNT}:role/service/trailwatch-reader"],
         )
         proven = set()

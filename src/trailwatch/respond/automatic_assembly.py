@@ -1,0 +1,73 @@
+"""From the configuration to automatic response."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from trailwatch.config.schema import Config
+from trailwatch.errors import ConfigError
+from trailwatch.model.case import Case
+from trailwatch.ports import AddressBook
+from trailwatch.respond.assembly import IN_PLAYBOOKS, Responding
+from trailwatch.respond.automatic import Answer, Automatic, Cases
+from trailwatch.respond.choose import Chooser
+from trailwatch.respond.playbook import PlaybookSet
+
+
+def automatic_of(
+    config: Config,
+    tools: Responding,
+    cases: Cases,
+    book: AddressBook | None,
+    callers: Iterable[str],
+    answers: Callable[[Case], Answer | None],
+    stopped: Callable[[], str] | None = None,
+) -> Automatic:
+    """Automatic response as the configuration wants it.
+
+    Args:
+        config: all settings.
+        tools: what plans are made with and carried out with.
+        cases: where cases are kept.
+        book: the tables of addresses, for the conditions of playbooks.
+        callers: ARNs of whom trailwatch reads as, so far as they are known.
+        answers: what people said to a case that waits.
+        stopped: the freeze, where it is another one than that of `tools`.
+
+    Raises:
+        ConfigError: a playbook that may run by itself cannot be used.
+    """
+    equipment = tools.equipment
+    if stopped is not None:
+        equipment = msgspec.structs.replace(equipment, stopped=stopped)
+    return Automatic(
+        config.respond.automatic,
+        _chooser(config, tools.playbooks, book),
+        cases,
+        tools.drafting,
+        equipment,
+        (*own_arns(config), *callers),
+        answers,
+    )
+
+
+def own_arns(config: Config) -> list[str]:
+    """Whom the configuration names as trailwatch itself; who acts at AWS is asked besides."""
+    roles = [*(one.role_arn for one in config.account), *(one.role_arn for one in config.respond.account)]
+    return [role for role in (*roles, *config.self.role) if role]
+
+
+def _chooser(config: Config, known: PlaybookSet, book: AddressBook | None) -> Chooser:
+    enabled = {}
+    for name in config.respond.automatic.playbooks:
+        if name not in known.playbooks:
+            why = next((f": {one.text}" for one in known.problems if name in one.origin), "")
+            raise ConfigError(
+                f"respond.automatic.playbooks.{name}",
+                f"there is no such playbook{why}",
+                f"there are {', '.join(sorted(known.playbooks))}",
+            )
+        enabled[name] = known.playbooks[name]
+    return Chooser(enabled, IN_PLAYBOOKS, book)
