@@ -26,8 +26,9 @@ from trailwatch.detect.telling import messages_of
 from trailwatch.detect.travel import Journeys
 from trailwatch.detect.triage import events_of, group
 from trailwatch.errors import DecodeError
+from trailwatch.model.alert import Alert
 from trailwatch.model.event import Event
-from trailwatch.model.identity import synthetic_event_id
+from trailwatch.model.identity import synthetic_event_id, trial_alert_id
 from trailwatch.model.match import Found, Match, Tally
 from trailwatch.model.message import Message
 from trailwatch.model.severity import Severity
@@ -117,6 +118,7 @@ class Pipeline:
         self._titles = titles_of(rules)
         self._attribution = Attribution(store.lineage, store.incidents)
         self._sifter = sifter
+        self._on_trial: frozenset[str] = frozenset()
         self._book = book
 
     def process(self, delivery: Delivery) -> Found:
@@ -140,6 +142,20 @@ class Pipeline:
         if delivery.ack is not None:
             delivery.ack()
         return found
+
+    def put_on_trial(self, rule_ids: frozenset[str]) -> None:
+        """From now on alerts of these rules, and of no others, are kept apart and nobody is told of them."""
+        self._on_trial = rule_ids
+
+    def _apart(self, firing: Firing) -> Firing:
+        if firing.correlation.info.id not in self._on_trial:
+            return firing
+        return firing._replace(alert_id=trial_alert_id(firing.alert_id))
+
+    def _marked(self, alerts: list[Alert]) -> list[Alert]:
+        if not self._on_trial:
+            return alerts
+        return [msgspec.structs.replace(one, staged=one.rule.id in self._on_trial) for one in alerts]
 
     @property
     def waits(self) -> bool:
@@ -168,6 +184,8 @@ class Pipeline:
         self, firings: Sequence[Firing], now: int, tally: Tally, context: Mapping[str, str] | None = None
     ) -> None:
         lapsed: Mapping[str, str] = {}
+        if self._on_trial:
+            firings = [self._apart(one) for one in firings]
         if self._sifter is not None and firings:
             firings, hidden, lapsed = self._sifter.sift_firings(firings, self._actor_at(now))
             self._store.suppressed.add(hidden, now)
@@ -177,6 +195,7 @@ class Pipeline:
         if context:
             alerts = [msgspec.structs.replace(one, context={**one.context, **context}) for one in alerts]
         alerts = [lapsed_alert(one, lapsed[one.id]) if one.id in lapsed else one for one in alerts]
+        alerts = self._marked(alerts)
         self._store.alerts.merge(alerts, now, {one.alert_id: correlated_events(one) for one in firings})
         self._attribution.settle([one.id for one in alerts], (), now)
 
@@ -197,6 +216,13 @@ class Pipeline:
 
     def _sift(self, found: Found, now: int) -> None:
         """Takes what is suppressed out of the matches; kept in the transaction that would have kept the alerts."""
+        if self._on_trial:
+            found.matches = [
+                msgspec.structs.replace(one, alert_id=trial_alert_id(one.alert_id))
+                if one.rule.id in self._on_trial
+                else one
+                for one in found.matches
+            ]
         if self._sifter is None or not found.matches:
             return
         sifted = self._sifter.sift(found.matches, self._actor_at(now))
@@ -268,7 +294,7 @@ class Pipeline:
             turned = self._attribution.learn(found.links, now)
             self._remember(delivery, found, now)
             self._sift(found, now)
-            alerts = group(found.matches)
+            alerts = self._marked(group(found.matches))
             self._store.alerts.merge(alerts, now, events_of(found.matches))
             self._attribution.settle([one.id for one in alerts], turned, now)
             firings, found.tally.late = self._correlator.add(self._of_actors(found, turned, now))

@@ -82,6 +82,7 @@ for handling in (ack, close, snooze, note):
     "--verdict", type=click.Choice(["true-positive", "false-positive"]), help="Only alerts that were closed so."
 )
 @click.option("--snoozed", is_flag=True, help="Only alerts that were put off; otherwise they are left out.")
+@click.option("--staged", is_flag=True, help="Alerts of rules on trial, which nobody was told of, and no others.")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The latest so many.")
 @_FORMAT
 @click.pass_obj
@@ -149,7 +150,7 @@ def _row(alert: Alert) -> dict[str, Any]:
 
     return {
         **alert_row(alert),
-        "state": alert.state.value,
+        "state": "staged" if alert.staged else alert.state.value,
         "verdict": alert.verdict.value if alert.verdict else None,
         "note": alert.note,
         "snoozed": iso(alert.snoozed) if alert.snoozed else None,

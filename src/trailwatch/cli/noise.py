@@ -17,6 +17,7 @@ from trailwatch.cli.main import Invocation
 if TYPE_CHECKING:
     from trailwatch.detect.noise import Allowlist, RuleNoise
     from trailwatch.model.alert import Alert
+    from trailwatch.store.alerts import AlertFilter
 
 COLUMNS = {
     "rule": "rule",
@@ -38,6 +39,7 @@ _IDS_SHOWN = 10
 @click.command()
 @click.option("--since", default="30d", show_default=True, metavar="TIME", help="Alerts with an event from then on.")
 @click.option("--rule", default="", help="Only this rule, by id or short name.")
+@click.option("--staged", is_flag=True, help="Rules on trial instead: what they would have told.")
 @click.option("--top", type=click.IntRange(1), default=20, show_default=True, help="The noisiest so many rules.")
 @click.option(
     "--least", type=click.IntRange(1), default=5, show_default=True, help="Look for an allowlist from so many alerts."
@@ -60,6 +62,7 @@ def command(
     *,
     since: str,
     rule: str,
+    staged: bool,
     top: int,
     least: int,
     owner: str | None,
@@ -74,10 +77,11 @@ def command(
     """
     from trailwatch.cli.times import moment
     from trailwatch.detect.noise import allowlist, by_rule
+    from trailwatch.store.alerts import AlertFilter
 
     now = datetime.now(UTC)
     begin = int(moment(since, "--since", now).timestamp())
-    alerts, actors = _alerts(invocation, begin, rule)
+    alerts, actors = _alerts(invocation, AlertFilter(since=begin, rule=rule, staged=staged, limit=_ALERTS_READ))
     days = max((int(now.timestamp()) - begin) / _DAY, 1.0)
     until = last_day(expires, now)
     named = owner or user_of(invocation)
@@ -93,11 +97,12 @@ def command(
             _write(folder, one, quiet)
 
 
-def _alerts(invocation: Invocation, begin: int, rule: str) -> tuple[list[Alert], Mapping[str, str]]:
-    from trailwatch.store.alerts import AlertFilter
+def _alerts(invocation: Invocation, wanted: AlertFilter) -> tuple[list[Alert], Mapping[str, str]]:
+    """Alerts of rules, without those that trailwatch raises about itself, and who each began with."""
+    from trailwatch.model.rule import OWN_ORIGIN
 
     with opened_store(invocation) as store:
-        alerts = store.alerts.search(AlertFilter(since=begin, rule=rule, limit=_ALERTS_READ))
+        alerts = [alert for alert in store.alerts.search(wanted) if alert.rule.origin != OWN_ORIGIN]
         subjects = store.incidents.subjects([alert.id for alert in alerts])
     if len(alerts) == _ALERTS_READ:
         click.echo(f"only the latest {_ALERTS_READ:,} alerts are looked at", err=True)

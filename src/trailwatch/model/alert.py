@@ -84,6 +84,8 @@ class Alert(msgspec.Struct, frozen=True):
     head: Head | None = None
     """The event whose principal, actor, identity, account and region these are: of a correlation the one that
     completed it; None for the first event of the evidence."""
+    staged: bool = False
+    """Whether its rule is on trial, so that nobody is told of it."""
 
     @property
     def severity(self) -> Severity:

@@ -23,6 +23,11 @@ def alert_id(rule_id: str, dedup_values: Iterable[str], time: int, period_second
     return digest.hexdigest()[:16]
 
 
+def trial_alert_id(alert_id: str) -> str:
+    """The id that an alert has while its rule is on trial: what it gathers then is not mixed with what is told."""
+    return hashlib.sha256(f"trial\0{alert_id}".encode()).hexdigest()[:16]
+
+
 def synthetic_event_id(record: bytes) -> str:
     """The id of a record that has no `eventID`: `sha256:` and 32 hex digits over its bytes."""
     return "sha256:" + hashlib.sha256(record).hexdigest()[:32]

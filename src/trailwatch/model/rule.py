@@ -6,6 +6,9 @@ import msgspec
 
 from trailwatch.model.severity import Severity
 
+OWN_ORIGIN = "trailwatch"
+"""Origin of the rules by which trailwatch speaks of itself; they are in no file."""
+
 
 class Dedup(msgspec.Struct, frozen=True):
     """When two matches of one rule are the same alert."""

@@ -71,6 +71,11 @@ class Assembly(msgspec.Struct):
             found.append(
                 FindingsReading(self.store, self.pipeline, self.config.guardduty, self.config.check, self.clock)
             )
+        if self.config.rules.staging_days:
+            from trailwatch.service.staging import Staging
+
+            days = self.config.rules.staging_days
+            found.append(Staging(self.store, days, self.clock, self.pipeline.put_on_trial))
         return found
 
 
@@ -97,6 +102,10 @@ def assemble(
     pipeline = Pipeline(
         _LateEngine(ruleset, around), store, archive, clock, wiring.routes_of(config), ruleset, suppressions, around
     )
+    if config.rules.staging_days:
+        from trailwatch.service.staging import rules_on_trial
+
+        pipeline.put_on_trial(rules_on_trial(store, ruleset, int(clock.now().timestamp())))
     return Assembly(
         config=config,
         environment=environment,

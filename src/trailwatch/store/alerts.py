@@ -40,6 +40,8 @@ class AlertFilter(msgspec.Struct, frozen=True):
     verdict: Verdict | None = None
     snoozed: bool | None = None
     """Whether it is put off."""
+    staged: bool = False
+    """Alerts of rules on trial instead of those that people are told of."""
 
 
 class Alerts:
@@ -91,7 +93,7 @@ class Alerts:
             WHERE severity IN ({_marks(severities)}) AND state IN ({_marks(states)}) AND last_time >= ?
               AND ? IN ('', account) AND ? IN ('', rule_id, slug) AND (? = 0 OR first_time < ?)
               AND instr(lower(principal || char(10) || actor), ?) AND ? IN ('', verdict)
-              AND coalesce((snoozed IS NOT NULL) = ?, TRUE)
+              AND coalesce((snoozed IS NOT NULL) = ?, TRUE) AND staged = ?
             ORDER BY last_time DESC, id DESC LIMIT ?
             """,  # noqa: S608 only question marks are put in
             (
@@ -99,22 +101,23 @@ class Alerts:
                 *(wanted.until, wanted.until, storable(wanted.who.lower())),
                 wanted.verdict.value if wanted.verdict else "",
                 wanted.snoozed,
+                wanted.staged,
                 wanted.limit,
             ),
         )
         return [self._alert(row) for row in reversed(rows)]
 
     def counts(self) -> dict[AlertState, int]:
-        """How many alerts are in each state."""
-        rows = self._db.all("SELECT state, count(*) FROM alerts GROUP BY state")
+        """How many alerts are in each state, without those of rules on trial."""
+        rows = self._db.all("SELECT state, count(*) FROM alerts WHERE staged = 0 GROUP BY state")
         found = {AlertState(row[0]): int(row[1]) for row in rows}
         return {state: found.get(state, 0) for state in AlertState}
 
     def untold(self) -> list[Alert]:
-        """Alerts that are still to be told, by principal, then oldest first; closed ones need no telling."""
+        """Alerts that are still to be told, by principal, then oldest first; not closed ones, nor rules on trial."""
         rows = self._db.all(
             """
-            SELECT * FROM alerts WHERE told IS NULL AND state <> 'closed' AND snoozed IS NULL
+            SELECT * FROM alerts WHERE told IS NULL AND state <> 'closed' AND snoozed IS NULL AND staged = 0
             ORDER BY principal, first_time, id
             """
         )
@@ -152,7 +155,7 @@ class Alerts:
         """
         with self._db.transaction():
             return self._db.execute(
-                "DELETE FROM alerts WHERE changed < ? AND (told IS NOT NULL OR state = 'closed')", (before,)
+                "DELETE FROM alerts WHERE changed < ? AND (told IS NOT NULL OR state = 'closed' OR staged)", (before,)
             ).rowcount
 
     def _merge_one(self, alert: Alert, now: int, members: Sequence[EventAt]) -> bool:
@@ -189,8 +192,8 @@ class Alerts:
         self._db.execute(
             """
             INSERT INTO alerts (id, rule_id, slug, severity, rule, title, principal, actor, account, region,
-                first_time, last_time, event_count, context, state, note, created, changed)
-            VALUES (?, ?, ?, ?, ?, '', '', '', '', '', ?, ?, 0, '{}', 'open', '', ?, ?)
+                first_time, last_time, event_count, context, state, note, created, changed, staged)
+            VALUES (?, ?, ?, ?, ?, '', '', '', '', '', ?, ?, 0, '{}', 'open', '', ?, ?, ?)
             """,
             (
                 alert.id,
@@ -202,6 +205,7 @@ class Alerts:
                 alert.last_time,
                 now,
                 now,
+                alert.staged,
             ),
         )
 
@@ -271,6 +275,7 @@ class Alerts:
             snoozed=row["snoozed"] or 0,
             identity=row["identity"],
             incident=row["incident"],
+            staged=bool(row["staged"]),
             head=_head(row["head_time"], row["head"]),
         )
 

@@ -85,6 +85,7 @@ class Store:
         self.finding_sources = FindingSources(database)
         self.canaries = Canaries(database)
         self.facts = Facts(database)
+        self.trials = Trials(database)
         self.responses = Responses(database)
 
     def __enter__(self) -> Self:
