@@ -27,6 +27,7 @@ from trailwatch.store.responses import Responses
 from trailwatch.store.seen import SeenEvents
 from trailwatch.store.signals import Signals
 from trailwatch.store.suppressed import SuppressedEvents
+from trailwatch.store.trials import Trials
 
 DAY = 86400
 
