@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _NOTE = click.option("--note", default="", help="Why; kept in the history of each alert.")
 _ID = click.argument("incident_id", metavar="ID")
+NOTED = "noted"
 
 
 @click.command()
@@ -55,7 +56,7 @@ def close(invocation: Invocation, incident_id: str, verdict: str, note: str) -> 
 @_NOTE
 @click.pass_obj
 def snooze(invocation: Invocation, incident_id: str, span: str, note: str) -> None:
-    """Put off what it has so far; what is new in it is told all the same."""
+    """Put it off, with what joins it until then, unless that is more severe than all that it has."""
     from trailwatch.cli.scan_output import iso
 
     until = int(datetime.now(UTC).timestamp()) + span_of(span)
@@ -63,7 +64,7 @@ def snooze(invocation: Invocation, incident_id: str, span: str, note: str) -> No
     def act(store: Store, alert_id: str, now: int) -> None:
         store.handling.snooze(alert_id, until, note, now)
 
-    _each(invocation, incident_id, f"put off until {iso(until)}", act)
+    _each(invocation, incident_id, f"put off until {iso(until)}", act, until)
 
 
 @click.command()
@@ -78,7 +79,7 @@ def note(invocation: Invocation, incident_id: str, text: str) -> None:
     def act(store: Store, alert_id: str, now: int) -> None:
         store.handling.note(alert_id, text, now)
 
-    _each(invocation, incident_id, "noted", act)
+    _each(invocation, incident_id, NOTED, act)
 
 
 def _handling(state: AlertState, verdict: Verdict | None, note: str) -> Callable[[Store, str, int], None]:
@@ -88,7 +89,14 @@ def _handling(state: AlertState, verdict: Verdict | None, note: str) -> Callable
     return act
 
 
-def _each(invocation: Invocation, incident_id: str, said: str, act: Callable[[Store, str, int], None]) -> None:
+def _each(
+    invocation: Invocation,
+    incident_id: str,
+    said: str,
+    act: Callable[[Store, str, int], None],
+    until: int | None = None,
+) -> None:
+    """Does it to each alert, and says so; what joins the incident later is put off until `until`."""
     from trailwatch.model.alert import AlertState
     from trailwatch.model.inert import for_terminal
 
@@ -99,6 +107,8 @@ def _each(invocation: Invocation, incident_id: str, said: str, act: Callable[[St
         chosen = [alert for alert in alerts if alert.state is not AlertState.CLOSED]
         for alert in chosen:
             act(store, alert.id, now)
+        if chosen and said != NOTED:
+            store.incidents.snooze(kept.id, until, max(alert.severity for alert in alerts))
     for alert in chosen:
         click.echo(f"{alert.id} {said}: {for_terminal(alert.title)}")
     if not chosen:

@@ -17,13 +17,10 @@ import hashlib
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from trailwatch.decode.records import to_mapping
-from trailwatch.detect.links import identity_of, links_of, plain
-from trailwatch.errors import DecodeError
-from trailwatch.model.actor import ARROW, node_text
-from trailwatch.model.alert import Alert, Evidence
-from trailwatch.model.incident import Incident, Measure, Member, Moment, Ruling
-from trailwatch.model.principal import Principal, principal_of
+from trailwatch.detect.touched import Touched
+from trailwatch.model.actor import ARROW
+from trailwatch.model.alert import Alert
+from trailwatch.model.incident import Incident, Member, Moment, Ruling
 from trailwatch.model.severity import Severity
 
 PAUSE_SECONDS = 72 * 3600
@@ -37,12 +34,6 @@ POINTS = {
     Severity.CRITICAL: 100,
 }
 RESOURCES_SHOWN = 100
-_NAMED = (
-    *("bucketName", "userName", "roleName", "groupName", "policyArn", "roleArn", "instanceId", "functionName"),
-    *("secretId", "keyId", "name", "trailName", "dBInstanceIdentifier", "dBSnapshotIdentifier", "snapshotId"),
-    *("imageId", "groupId", "volumeId", "vpcId", "target", "targetArn", "topicArn", "queueUrl", "tableName"),
-    *("clusterName", "detectorId", "accessKeyId", "serialNumber", "profileArn", "trustAnchorId"),
-)
 
 
 def components(members: Iterable[Member]) -> list[list[Member]]:
@@ -152,10 +143,9 @@ def incident_of(
         merged: ids of incidents that turned out to be this one.
     """
     ordered = sorted(alerts, key=lambda alert: (alert.first_time, alert.id))
-    seen = _Seen()
+    seen = Touched()
     for alert in ordered:
-        for evidence in alert.evidence:
-            seen.add(evidence)
+        seen.add(alert)
     return Incident(
         id=incident_id,
         actor_key=actor_key,
@@ -186,95 +176,6 @@ def _actor(alerts: Sequence[Alert]) -> str:
     return min(ways, key=lambda way: way.count(ARROW)).partition(ARROW)[0]
 
 
-class _Seen:
-    """What the records of an incident name; dicts are used as ordered sets."""
-
-    def __init__(self) -> None:
-        self.keys: dict[str, None] = {}
-        self.sessions: dict[str, None] = {}
-        self.made: dict[str, None] = {}
-        self.resources: dict[str, None] = {}
-        self._users: dict[str, dict[str, None]] = {}
-        self._roles: dict[str, None] = {}
-        self._machines: dict[str, None] = {}
-        self._roots: dict[str, None] = {}
-        self._made_users: dict[str, None] = {}
-        self._made_keys: dict[str, None] = {}
-
-    def add(self, evidence: Evidence) -> None:
-        try:
-            record = to_mapping(evidence.record)
-        except DecodeError:
-            return  # of a correlation, or cut short; the events themselves are in the archive
-        self._caller(principal_of(record))
-        for link in links_of(record, evidence.time, evidence.event_id):
-            if link.time and link.kind in ("created-key", "created-user", "set-password"):
-                self._product(link.child, link.child_text)
-        if evidence.event_name == "CreateAccessKey":
-            self._product(_own_new_key(record), "")
-        self.resources.update(dict.fromkeys(_resources(record)))
-
-    def _caller(self, principal: Principal) -> None:
-        if principal.access_key:
-            self.keys[principal.access_key] = None
-        arn = plain(principal.arn)
-        if arn and principal.kind != "AWSService":
-            self.sessions[arn] = None
-        if principal.kind == "IAMUser" and arn:
-            keys = self._users.setdefault(arn, {})
-            if identity_of(principal).startswith("key:AKIA"):
-                keys[principal.access_key] = None
-        elif principal.kind == "Root":
-            self._roots[principal.account] = None
-        elif principal.kind == "AssumedRole" and ":role/aws-service-role/" not in principal.issuer_arn:
-            self._roles[principal.issuer_arn or arn] = None
-            if principal.session_name.startswith("i-"):
-                self._machines[f"machine:{principal.session_name}@{principal.account}"] = None
-
-    def _product(self, child: str, text: str) -> None:
-        scheme, _, rest = child.partition(":")
-        if scheme == "key":
-            self._made_keys[rest] = None
-            self.made[f"access key {rest}" + (f" of {text}" if text else "")] = None
-        elif scheme == "login":
-            self._made_users[rest] = None
-            self.made[f"console password of {text}"] = None
-        elif child:
-            self._made_users[child] = None
-            self.made[text or child] = None
-
-    def measures(self) -> Iterable[Measure]:
-        """Identities before keys: a denied user stays denied whatever keys it has."""
-        for account in self._roots:
-            yield Measure(
-                f"root in {account}",
-                "change the password, delete its access keys, check its MFA; no policy can stop root",
-            )
-        for user, keys in self._users.items():
-            action = "deny everything with an inline policy" + (
-                f", then deactivate {', '.join(keys)}" if keys else "; it may have access keys: deactivate them"
-            )
-            yield Measure(node_text(user), action)
-        for user in self._made_users:
-            if user not in self._users:
-                yield Measure(node_text(user), "it was made or taken over: deny everything, deactivate all its keys")
-        for key in self._made_keys:
-            yield Measure(f"access key {key}", "it was made: deactivate it")
-        for role in self._roles:
-            yield Measure(
-                node_text(role), "deny sessions issued before now, and close the way in: trust policy, chained roles"
-            )
-        for machine in self._machines:
-            yield Measure(node_text(machine), "isolate it: it hands out fresh credentials to whoever is on it")
-
-
-def _own_new_key(record: Mapping[str, object]) -> str:
-    answer = record.get("responseElements")
-    made = answer.get("accessKey") if isinstance(answer, Mapping) else None
-    key = made.get("accessKeyId") if isinstance(made, Mapping) else None
-    return f"key:{key}" if isinstance(key, str) else ""
-
-
 def _timeline(alerts: Iterable[Alert]) -> list[Moment]:
     """Each event once, with the worst alert that it is in."""
     by_event: dict[tuple[str, str], Moment] = {}
@@ -294,20 +195,6 @@ def _timeline(alerts: Iterable[Alert]) -> list[Moment]:
             )
             by_event.setdefault((one.account, one.event_id), moment)
     return sorted(by_event.values(), key=lambda one: (one.time, one.event_id))
-
-
-def _resources(record: Mapping[str, object]) -> Iterable[str]:
-    listed = record.get("resources")
-    for one in listed if isinstance(listed, list) else ():
-        arn = (one.get("ARN") or one.get("arn")) if isinstance(one, Mapping) else None
-        if isinstance(arn, str) and arn:
-            yield arn
-    asked = record.get("requestParameters")
-    if isinstance(asked, Mapping):
-        for name in _NAMED:
-            value = asked.get(name)
-            if isinstance(value, str) and value:
-                yield value if value.startswith("arn:") else f"{name} {value}"
 
 
 def _new_id(first: Member, taken: Callable[[str], bool]) -> str:

@@ -9,7 +9,9 @@ import msgspec
 
 from trailwatch.model.alert import AlertState
 from trailwatch.model.incident import Member, Ruling, Subject
+from trailwatch.model.severity import Severity
 from trailwatch.store.database import Database
+from trailwatch.store.handling import Handling
 from trailwatch.store.text import storable
 
 _MARKS = 500
@@ -32,6 +34,7 @@ class Incidents:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._handling = Handling(database)
 
     def subjects(self, alert_ids: Collection[str]) -> list[Subject]:
         """These alerts, as far as they are stored; those of rules on trial are nobody's yet."""
@@ -76,13 +79,43 @@ class Incidents:
             self._db.executemany(
                 "INSERT OR IGNORE INTO incidents (id, created) VALUES (?, ?)", [(one, now) for one in ruling.opened]
             )
-            self._db.executemany(
-                "UPDATE alerts SET incident = ?1 WHERE id = ?2 AND incident <> ?1",
-                [(home, alert_id) for alert_id, home in ruling.homes.items()],
-            )
+            for alert_id, home in ruling.homes.items():
+                moved = self._db.execute(
+                    "UPDATE alerts SET incident = ?1 WHERE id = ?2 AND incident <> ?1", (home, alert_id)
+                ).rowcount
+                if moved:
+                    self._put_off(alert_id, home, now)
             for gone, home in sorted(ruling.merged.items()):
                 # what was merged into it before goes along, so that one step is always enough
                 self._db.execute("UPDATE incidents SET merged_into = ? WHERE ? IN (id, merged_into)", (home, gone))
+
+    def snooze(self, incident_id: str, until: int | None, worst: Severity = Severity.CRITICAL) -> None:
+        """Puts off what joins it before `until`, unless that is more severe than `worst`; None ends that.
+
+        What it has already is for `trailwatch.store.handling.Handling`.
+        """
+        self._db.execute(
+            "UPDATE incidents SET snoozed = ?, snoozed_severity = ? WHERE id = ?",
+            (until, worst.value if until else "", incident_id),
+        )
+
+    def snoozed(self, incident_id: str) -> int:
+        """Until when what joins it is put off; 0 for never."""
+        row = self._db.one("SELECT snoozed FROM incidents WHERE id = ?", (incident_id,))
+        return (row["snoozed"] or 0) if row else 0
+
+    def _put_off(self, alert_id: str, incident_id: str, now: int) -> None:
+        """An alert that joins what was put off is put off too."""
+        row = self._db.one(
+            """
+            SELECT one.snoozed, one.snoozed_severity AS worst, alerts.severity FROM incidents AS one
+            JOIN alerts ON alerts.incident = one.id
+            WHERE one.id = ? AND one.snoozed > ? AND alerts.id = ? AND alerts.state <> 'closed'
+            """,
+            (incident_id, now, alert_id),
+        )
+        if row is not None and Severity(row["severity"]) <= Severity(row["worst"]):
+            self._handling.snooze(alert_id, row["snoozed"], "", now)
 
     def find(self, prefix: str, limit: int = 10) -> list[Kept]:
         """Incidents whose id begins so, by id; one that was merged too."""

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from trailwatch.detect.engine import Engine
+from trailwatch.detect.incidents import incident_of
 from trailwatch.model.rule import RuleInfo
 from trailwatch.model.severity import Severity
 from trailwatch.pipeline import Pipeline
@@ -89,6 +90,15 @@ def of_one_role(number, name, session):
     event["userIdentity"]["sessionContext"]["sessionIssuer"]["arn"] = f"arn:aws:iam::{ACCOUNT}:role/R"
     event["userIdentity"]["arn"] = f"arn:aws:sts::{ACCOUNT}:assumed-role/R/s{session}"
     return msgspec.Raw(json.dumps(event).encode())
+
+
+def test_an_incident_of_quiet_things_alone_says_what_to_contain():
+    [alert] = alerts_after(LINKS, QUIET)
+    incident = incident_of("i", "a", [alert], {})
+
+    assert [measure.target for measure in incident.measures] == ["role R1 in 111122223333"]
+    assert incident.keys == (key(1),)
+    assert len(incident.timeline) == DIFFERENT_THINGS
 
 
 TWO_PEOPLE = [assumed(50, 1), assumed(51, 2, "bob")]

@@ -1,6 +1,7 @@
 """`trailwatch incidents` over a real state file: what belongs together, escaped and masked."""
 
 import json
+import time
 
 import pytest
 from click.testing import CliRunner
@@ -121,3 +122,54 @@ def test_closed_incidents_are_listed_on_request_only(trailwatch):
 def test_an_id_that_is_not_there_is_an_error_with_a_way_out(trailwatch):
     with pytest.raises(StoreError, match="incidents list --state all"):
         trailwatch("incidents", "show", "ffffffffffff")
+
+
+def later(place, number, clock, **severities):
+    """Alice does one more thing that a rule of this severity is about; what would be told of it."""
+    with Store(Database(place.parent / "state.sqlite3")) as store:
+        pipeline = Pipeline(NameEngine(**severities), store, None, clock, {"mail": Severity.LOW})
+        pipeline.process(delivery([record(number, name=next(iter(severities)))]))
+        return [alert.title for message in pipeline.announce(int(clock.seconds)) for alert in message.alerts]
+
+
+@pytest.fixture
+def put_off(place, trailwatch, clock):
+    """Everything was told, and alice's incident is put off for four hours from now."""
+    with Store(Database(place.parent / "state.sqlite3")) as store:
+        Pipeline(NameEngine(), store, None, clock, {}).announce(START + 61)
+    clock.seconds = int(time.time())
+    (alices,) = [one["incident"] for one in listed(trailwatch) if "alice" in one["actor"]]
+    trailwatch("incidents", "snooze", alices, "--for", "4h")
+    return alices
+
+
+def test_what_joins_an_incident_that_was_put_off_is_put_off_too(place, clock, put_off):
+    assert later(place, 10, clock, PutUserPolicy=Severity.HIGH) == []
+    with Store(Database(place.parent / "state.sqlite3")) as store:
+        joined = [store.alerts.get(one) for one in store.incidents.alert_ids(put_off)]
+        assert len(joined) == 2
+        assert {alert.snoozed for alert in joined} == {store.incidents.snoozed(put_off)}
+        assert [change.snoozed for change in store.alerts.history(joined[-1].id)] == [joined[-1].snoozed]
+
+    clock.seconds += 4 * 3600 + 60
+    assert sorted(later(place, 11, clock, PutUserPolicy=Severity.HIGH)) == [
+        "PutUserPolicy was called",
+        "StopLogging was called",
+    ]
+
+
+def test_what_is_worse_than_all_that_was_put_off_is_told_at_once(place, clock, put_off):
+    assert put_off
+    assert later(place, 12, clock, DeleteTrail=Severity.CRITICAL) == ["DeleteTrail was called"]
+
+
+def test_another_actors_alert_is_told_and_an_ack_ends_the_pause(place, trailwatch, clock, put_off):
+    trailwatch("incidents", "ack", put_off)
+
+    assert later(place, 13, clock, PutUserPolicy=Severity.HIGH) == ["PutUserPolicy was called"]
+
+
+def test_a_note_does_not_end_the_pause(place, trailwatch, clock, put_off):
+    trailwatch("incidents", "note", put_off, "asked alice")
+
+    assert later(place, 14, clock, PutUserPolicy=Severity.HIGH) == []
