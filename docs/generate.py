@@ -35,21 +35,20 @@ EXIT_CODES = {
 def settings() -> str:
     """Every setting with its sentence, type and default, one table for each section."""
     from trailwatch.config import schema
+    from trailwatch.config.load import LISTS
 
-    sentences = _sentences(Path(schema.__file__))
     out = []
     for heading, kind in _sections(schema):
-        out.append(f"### {heading}\n\n{_section_sentence(sentences[kind.__name__][''])}\n")
+        sentences = _sentences_of(kind)
+        out.append(f"### {heading}\n\n{_section_sentence(sentences[''])}\n")
         out.append("| Setting | Type | Default | What it is |\n|---|---|---|---|")
         hints = typing.get_type_hints(kind, include_extras=True)
         for field in msgspec.structs.fields(kind):
-            if field.name in ("account", "notify") or _is_section(hints[field.name]):
+            hint = hints[field.name]
+            if (kind is schema.Config and field.name in LISTS) or _is_section(hint):
                 continue
-            text = sentences[kind.__name__].get(field.name, "")
-            out.append(
-                f"| `{field.name}` | {_type(hints[field.name], schema)} | "
-                f"{_default(field, hints[field.name], schema)} | {_cell(text)} |"
-            )
+            text = sentences.get(field.name, "")
+            out.append(f"| `{field.name}` | {_type(hint)} | {_default(field, hint)} | {_cell(text)} |")
         out.append("")
     return "\n".join(out)
 
@@ -207,14 +206,23 @@ def readme_picture(recording: str) -> str:
 
 
 def _sections(schema: Any) -> Iterator[tuple[str, type[msgspec.Struct]]]:
+    from trailwatch.config.notifiers import NotifySettings, Route
+
     yield "At the top of the file", schema.Config
-    for name, kind in typing.get_type_hints(schema.Config, include_extras=True).items():
-        if _is_section(kind):
-            yield f"`[{name}]`", kind
+    yield from _nested(schema.Config, "")
     yield "`[[addresses.list]]`", schema.AddressList
     yield "`[[account]]`", schema.Account
-    for kind in typing.get_args(schema.NotifySettings):
+    for kind in typing.get_args(NotifySettings):
         yield f'`[[notify]]`, `type = "{kind.__struct_config__.tag}"`', kind
+    yield "`[[route]]`", Route
+
+
+def _nested(kind: Any, prefix: str) -> Iterator[tuple[str, type[msgspec.Struct]]]:
+    """Every section below it, such as `[respond]` and `[respond.automatic]`."""
+    for name, inner in typing.get_type_hints(kind, include_extras=True).items():
+        if _is_section(inner):
+            yield f"`[{prefix}{name}]`", inner
+            yield from _nested(inner, f"{prefix}{name}.")
 
 
 def _is_section(kind: Any) -> bool:
@@ -227,6 +235,16 @@ def _section_sentence(text: str) -> str:
     return said[:1].upper() + said[1:]
 
 
+def _sentences_of(kind: type) -> dict[str, str]:
+    """Attribute -> its sentence, also of what the class inherits; `""` -> the class's docstring."""
+    found: dict[str, str] = {}
+    for parent in reversed(kind.__mro__):
+        if parent.__module__.startswith("trailwatch."):
+            found |= _sentences(Path(str(sys.modules[parent.__module__].__file__))).get(parent.__name__, {})
+    return found
+
+
+@functools.cache
 def _sentences(path: Path) -> dict[str, dict[str, str]]:
     """Class -> attribute -> the string below it; `""` -> the class's docstring."""
     found: dict[str, dict[str, str]] = {}
@@ -240,27 +258,32 @@ def _sentences(path: Path) -> dict[str, dict[str, str]]:
     return found
 
 
-def _type(hint: Any, schema: Any) -> str:
-    if hint == schema.Seconds:
+def _type(hint: Any) -> str:
+    from trailwatch.config.kinds import Bytes, Seconds
+
+    if hint == Seconds:
         return "duration"
-    if hint == schema.Bytes:
+    if hint == Bytes:
         return "size"
     if typing.get_origin(hint) is tuple:
-        return "list of texts"
+        return "list of tables" if _is_section(typing.get_args(hint)[0]) else "list of texts"
     if typing.get_origin(hint) is dict:
-        return "table of lists of texts"
+        return "table of tables" if _is_section(typing.get_args(hint)[1]) else "table of lists of texts"
     if typing.get_origin(hint) is typing.Literal:
-        return " or ".join(f"`{choice}`" for choice in typing.get_args(hint))
+        return " or ".join(f"`{choice}`" for choice in typing.get_args(hint) if choice)
     return {str: "text", int: "number", bool: "true or false"}.get(hint, "severity")
 
 
-def _default(field: Any, hint: Any, schema: Any) -> str:
+def _default(field: Any, hint: Any) -> str:
+    from trailwatch.config.kinds import Seconds
     from trailwatch.config.units import format_duration
 
     if field.required:
         return "required"
-    value = field.default
-    if hint == schema.Seconds:
+    value = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+    if isinstance(value, tuple) and value:
+        return ", ".join(f"`{getattr(one, 'value', one)}`" for one in value)
+    if hint == Seconds:
         return f"`{format_duration(value)}`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"

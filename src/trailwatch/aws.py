@@ -142,6 +142,18 @@ def accesses(accounts: Sequence[Account]) -> list[Access]:
     return [_access(account, first) for account in accounts or (AMBIENT,)]
 
 
+def ambient_client(service: str, region: str) -> Any:
+    """A new client with the ambient credentials, which asks once: whoever calls it tries again itself.
+
+    Raises:
+        ConfigError: AWS_PROFILE names no profile.
+    """
+    from botocore.config import Config
+
+    once = Config(retries={"mode": "standard", "total_max_attempts": 1})
+    return _session("").create_client(service, region_name=region, config=_client_config().merge(once))
+
+
 def _access(account: Account, first: Session) -> Access:
     session = first if not account.profile else _session(account.profile, like=first)
     if account.role_arn:

@@ -65,11 +65,17 @@ class SourceError(TrailwatchError):
 
 
 class NotifyError(TrailwatchError):
-    """A message was not accepted; `permanent` tells that trying again cannot help."""
+    """A message was not accepted; `permanent` tells that trying again cannot help.
 
-    def __init__(self, origin: str, what: str, remedy: str = "", *, permanent: bool = False) -> None:
+    `retry_after` is how many seconds the receiver wants to be left alone; None where it did not say.
+    """
+
+    def __init__(
+        self, origin: str, what: str, remedy: str = "", *, permanent: bool = False, retry_after: float | None = None
+    ) -> None:
         super().__init__(origin, what, remedy)
         self.permanent = permanent
+        self.retry_after = retry_after
 
 
 class ActionError(TrailwatchError):

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from trailwatch.announcing import Announcer
 from trailwatch.decode.records import to_mapping
 from trailwatch.detect.actor_keys import ActorKeys
 from trailwatch.detect.attribution import Attribution
 from trailwatch.detect.correlator import Correlator, Firing
+from trailwatch.detect.facts import with_facts
 from trailwatch.detect.firings import alert_of, titles_of
 from trailwatch.detect.firings import events_of as correlated_events
-from trailwatch.detect.facts import with_facts
 from trailwatch.detect.first_seen import Memory
 from trailwatch.detect.novelty import NewOnly
+from trailwatch.detect.routing import Routing
 from trailwatch.detect.telling import messages_of
 from trailwatch.detect.travel import Journeys
 from trailwatch.detect.triage import events_of, group
@@ -91,6 +93,7 @@ class Pipeline:
         rules: what the engine runs, with the correlations over it.
         sifter: what keeps matches from becoming alerts; asked only where there are some.
         book: gives what stands around records; asked only where an alert shows something of it.
+        announcer: decides what is told and when; without it everything at once, as `routes` say.
     """
 
     def __init__(
@@ -103,12 +106,13 @@ class Pipeline:
         rules: RuleSet | None = None,
         sifter: Sifter | None = None,
         book: Callable[[], AddressBook | None] = lambda: None,
+        announcer: Announcer | None = None,
     ) -> None:
         self._engine = engine
         self._store = store
         self._archive = archive
         self._clock = clock
-        self._routes = routes
+        self._announcer = announcer or Announcer(store, Routing.by_level(routes))
         rules = rules or RuleSet()
         self._correlator = Correlator(rules.correlations, store.signals)
         self._memory = Memory(rules.first_seen, store.first_seen, whole=False)
@@ -202,7 +206,6 @@ class Pipeline:
     def _remember(self, delivery: Delivery, found: Found, now: int) -> None:
         """Adds what rules with a memory say to the matches, and to the signals of those that read them."""
         names = self._actor_at(now)
-
         def actor_of(brief: Brief) -> str:
             return names(brief.identity or brief.principal, brief.time)
 
@@ -257,25 +260,19 @@ class Pipeline:
         return lambda identity, time: self._attribution.actor(identity, time, now).key
 
     def announce(self, now: int) -> list[Message]:
-        """Puts all that was not told yet into the outbox; what comes back has every alert, by principal.
+        """Puts what is to be told by now into the outbox; what comes back has every new alert, by incident.
 
-        A notifier gets only the alerts that reach its least severity. After a crash the next cycle tells
-        what was left untold.
+        Who gets what, and what waits for an update or a digest, is decided in `trailwatch.announcing`. After a
+        crash the next cycle tells what was left untold.
 
         Args:
             now: seconds since 1970.
         """
-        by_level: dict[Severity, list[str]] = {}
-        for name, level in self._routes.items():
-            by_level.setdefault(level, []).append(name)
         with self._store.transaction():
             self._store.handling.wake(now)
             alerts = self._store.alerts.untold()
-            for level, names in sorted(by_level.items()):
-                for message in messages_of([alert for alert in alerts if alert.severity >= level], now):
-                    self._store.outbox.add(message, names, now)
-            self._store.alerts.mark_told([alert.id for alert in alerts], now)
-        return messages_of(alerts, now)
+            self._announcer.announce(alerts, now)
+        return messages_of(alerts, now, apart=True)
 
     def _keep(self, delivery: Delivery, fresh: Sequence[_Polled]) -> None:
         if self._archive is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -12,7 +12,7 @@ from trailwatch.model.address import AddressFacts
 from trailwatch.model.coverage import Interval, LookupKey
 from trailwatch.model.incident import Member, Ruling, Subject
 from trailwatch.model.match import Reject
-from trailwatch.model.message import Message
+from trailwatch.model.message import Conversation, Message, Receipt, Reply
 from trailwatch.model.response import Call, Draft, Entry, State, Step, Target
 from trailwatch.model.sighting import EVERYTHING, Remembered, Sightings
 from trailwatch.model.signal import Arrival, Feed, Kept, Link, Stay, Touched
@@ -63,6 +63,34 @@ class Notifier(Protocol):
 
         Raises:
             NotifyError: it was not accepted; `permanent` when trying again cannot help.
+        """
+
+
+@runtime_checkable
+class Converser(Protocol):
+    """A notifier whose messages about one incident stay together; `send_in` takes the place of `send`."""
+
+    name: str
+
+    def send_in(self, message: Message, conversation: Conversation) -> Receipt:
+        """What the receiver answered, and the handle by which it finds the message again.
+
+        Raises:
+            NotifyError: as `Notifier.send`.
+        """
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """A notifier that can hear what people say to its messages."""
+
+    name: str
+
+    def replies(self, handle: str) -> Sequence[Reply]:
+        """What those who may say it said to this message and below it.
+
+        Raises:
+            NotifyError: the receiver does not answer.
         """
 
 
@@ -251,11 +279,13 @@ class Action(Protocol):
 
     name: str
     """As playbooks name it: `lock-user`."""
-    permissions: tuple[str, ...]
-    """Every IAM action that it needs, and no other."""
+
+    @property
+    def permissions(self) -> tuple[str, ...]:
+        """Every IAM action that it needs, and no other."""
 
     def targets(self, record: Mapping[str, Any]) -> Sequence[Target]:
-        """Whom an event makes it act on; none for an event that failed or is about something else. Pure."""
+        """Whom an event makes it act on; none for an event that proves nothing or is about something else. Pure."""
 
     def plan(self, target: Target, scene: Scene) -> Draft:
         """What it would do; only reads.

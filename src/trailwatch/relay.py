@@ -1,5 +1,7 @@
 """The outbox's way out: sends what is due, each attempt recorded, tried again with growing pauses.
 
+What is given up goes to the fallback, and the other notifiers hear of one that does not deliver.
+
 No transaction spans a send. A message is marked before its send and its outcome is committed after it; a process
 that dies between the two leaves the mark, and the next one sends that message once more. One thread for each
 notifier does nothing but send, so that one that hangs delays no other; the calling thread alone touches the store.
@@ -8,14 +10,16 @@ notifier does nothing but send, so that one that hangs delays no other; the call
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import msgspec
 
+from trailwatch.detect.silence import delivers_again, does_not_deliver
 from trailwatch.errors import NotifyError
-from trailwatch.ports import Clock, Notifier
-from trailwatch.store.outbox import Item, Outbox, Outcome
+from trailwatch.model.message import Conversation, Message, Receipt
+from trailwatch.ports import Clock, Converser, Notifier
+from trailwatch.store.outbox import Item, Outcome
 from trailwatch.store.store import Store
 
 PAUSE_FIRST_SECONDS = 30.0
@@ -25,6 +29,24 @@ OVERDUE_SECONDS = 900
 """What passes by itself, such as a mail server that restarts, has passed by then."""
 ATTEMPTS_AT_LEAST = 6
 """A message is not given up before, however old it is: the machine may have been off."""
+TOLD_AGAIN_SECONDS = 3600
+"""A notifier that comes and goes is not reported more often."""
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """What is done about messages that cannot be delivered."""
+
+    give_up: float = GIVEN_UP_AFTER_SECONDS
+    """Seconds after which a message is given up."""
+    attempts: int = ATTEMPTS_AT_LEAST
+    """But not before so many attempts."""
+    fallback: str = ""
+    """The notifier that gets what another one gave up; empty for none."""
+    notices: tuple[str, ...] = ()
+    """The notifiers that hear of one that does not deliver."""
+
+
+DEFAULT_POLICY = Policy()
 
 
 class RelayReport(msgspec.Struct):
@@ -53,10 +75,11 @@ def relay(
     clock: Clock,
     deadline: float,
     jitter: random.Random | None = None,
+    policy: Policy = DEFAULT_POLICY,
 ) -> RelayReport:
     """What was done with everything that was due.
 
-    For each notifier and principal messages go out in the order in which they were decided; a notifier that
+    For each notifier and incident messages go out in the order in which they were decided; a notifier that
     fails once gets nothing more in this run.
 
     Args:
@@ -65,34 +88,45 @@ def relay(
         clock: what time it is.
         deadline: of `clock.monotonic()`; no send begins after it.
         jitter: spreads the attempts, so that many hosts do not come back at once.
+        policy: what is done about messages that cannot be delivered.
     """
     with store.outbox.drain_lock() as mine:
         if not mine:
             return RelayReport(busy=True, waiting=store.outbox.waiting_by_notifier())
-        return _Relay(store.outbox, notifiers, clock, jitter or random.Random()).run(deadline)  # noqa: S311 no secret
+        chance = jitter or random.Random()  # noqa: S311 no secret
+        return _Relay(store, notifiers, clock, chance, policy).run(deadline)
 
 
 class _Relay:
     def __init__(
-        self, outbox: Outbox, notifiers: Mapping[str, Notifier], clock: Clock, jitter: random.Random
+        self, store: Store, notifiers: Mapping[str, Notifier], clock: Clock, jitter: random.Random, policy: Policy
     ) -> None:
-        self._outbox = outbox
+        self._store = store
+        self._outbox = store.outbox
         self._notifiers = notifiers
         self._clock = clock
         self._jitter = jitter
+        self._policy = policy
         self._report = RelayReport()
+        self._noticed: set[str] = set()
 
     def run(self, deadline: float) -> RelayReport:
         self._recover()
         self._give_up_unroutable()
-        idle = [name for name in self._outbox.waiting_by_notifier() if name in self._notifiers]
-        if idle:
-            self._drain(idle, deadline)
+        self._drain(self._ready(self._outbox.waiting_by_notifier()), deadline)
+        # what the run itself had to say, such as that a notifier does not deliver
+        self._drain(self._ready(self._noticed - self._report.errors.keys()), deadline)
         self._report.waiting = self._outbox.waiting_by_notifier()
         return self._report
 
+    def _ready(self, names: Iterable[str]) -> list[str]:
+        held = self._store.conversations.held(self._now())
+        return [name for name in names if name in self._notifiers and name not in held]
+
     def _drain(self, idle: list[str], deadline: float) -> None:
-        under_way: dict[Future[str], Item] = {}
+        if not idle:
+            return
+        under_way: dict[Future[Receipt], Item] = {}
         try:
             with ThreadPoolExecutor(max_workers=len(idle), thread_name_prefix="send") as pool:
                 while idle or under_way:
@@ -100,7 +134,8 @@ class _Relay:
                         name = idle.pop()
                         item = self._next(name, deadline)
                         if item is not None:
-                            under_way[pool.submit(_send, self._notifiers[name], item)] = item
+                            before = self._store.conversations.of(item)
+                            under_way[pool.submit(_send, self._notifiers[name], item.message, before)] = item
                     for future in wait(under_way, return_when=FIRST_COMPLETED).done:
                         item = under_way[future]
                         if self._record(item, future):
@@ -121,56 +156,96 @@ class _Relay:
         self._outbox.begin(due[0], self._now())
         return msgspec.structs.replace(due[0], attempts=due[0].attempts + 1)
 
-    def _record(self, item: Item, future: Future[str]) -> bool:
+    def _record(self, item: Item, future: Future[Receipt]) -> bool:
         """Keeps the outcome; whether the notifier may go on."""
         error = future.exception()
         if error is None:
-            self._outbox.succeeded(item, future.result(), self._now())
+            receipt = future.result()
+            now = self._now()
+            with self._store.transaction():
+                self._outbox.succeeded(item, receipt.answer, now, receipt.handle)
+                over = self._store.conversations.delivers(item.notifier)
+                if over is not None and over.told is not None and over.told >= over.since:
+                    self._notice(item.notifier, delivers_again(over, now))
             self._report.sent += 1
             return True
         if not isinstance(error, Exception):
             raise error
         self._report.errors[item.notifier] = _text_of(error)
         permanent = isinstance(error, NotifyError) and error.permanent
-        self._failed(item, _text_of(error), Outcome.REFUSED if permanent else Outcome.FAILED)
+        rest = (isinstance(error, NotifyError) and error.retry_after) or 0.0
+        with self._store.transaction():
+            dead = self._failed(item, _text_of(error), Outcome.REFUSED if permanent else Outcome.FAILED, rest)
+            self._silent(item, _text_of(error), rest, lost=dead)
         return permanent
 
-    def _failed(self, item: Item, error: str, outcome: Outcome) -> None:
+    def _failed(self, item: Item, error: str, outcome: Outcome, rest: float = 0.0) -> bool:
+        """Whether that was the last attempt."""
         now = self._now()
         if now - item.created >= OVERDUE_SECONDS and self._outbox.is_oldest(item):
             self._report.overdue[item.notifier] = now - item.created
-        expired = item.attempts >= ATTEMPTS_AT_LEAST and now - item.created >= GIVEN_UP_AFTER_SECONDS
+        expired = item.attempts >= self._policy.attempts and now - item.created >= self._policy.give_up
         if outcome is Outcome.REFUSED or expired:
             self._outbox.failed(item, error, now, due=None, outcome=outcome)
-            self._report.dead += 1
-        else:
-            pause = 0.0 if outcome is Outcome.INTERRUPTED and item.attempts == 1 else self._pause(item.attempts)
-            self._outbox.failed(item, error, now, due=now + round(pause), outcome=outcome)
-            self._report.failed += 1
+            self._lost(item)
+            return True
+        pause = 0.0 if outcome is Outcome.INTERRUPTED and item.attempts == 1 else self._pause(item.attempts)
+        self._outbox.failed(item, error, now, due=now + round(max(pause, rest)), outcome=outcome)
+        self._report.failed += 1
+        return False
 
     def _pause(self, attempts: int) -> float:
         longest = min(PAUSE_LONGEST_SECONDS, PAUSE_FIRST_SECONDS * 2.0 ** min(attempts - 1, 20))
         return longest * self._jitter.uniform(0.5, 1.0)
 
+    def _lost(self, item: Item) -> None:
+        """A message that was given up goes to the fallback."""
+        self._report.dead += 1
+        fallback = self._policy.fallback
+        if fallback and fallback != item.notifier:
+            self._outbox.add(item.message, [fallback], self._now())
+            self._noticed.add(fallback)
+
+    def _silent(self, item: Item, error: str, rest: float, *, lost: bool) -> None:
+        """The others hear of a notifier that does not deliver: once, when it lasts or something was given up."""
+        now = self._now()
+        hold = now + round(min(rest, PAUSE_LONGEST_SECONDS)) if rest else 0
+        trouble = self._store.conversations.failing(item.notifier, error, now, hold)
+        lasts = now - trouble.since >= OVERDUE_SECONDS
+        told = trouble.told is not None and (trouble.told >= trouble.since or now - trouble.told < TOLD_AGAIN_SECONDS)
+        if (lasts or lost) and not told:
+            self._store.conversations.told_of(item.notifier, now)
+            waiting = self._outbox.waiting_by_notifier().get(item.notifier, 0)
+            self._notice(item.notifier, does_not_deliver(trouble, waiting, now, lost=lost))
+
+    def _notice(self, about: str, message: Message) -> None:
+        others = [name for name in self._policy.notices if name != about]
+        self._outbox.add(message, others, self._now())
+        self._noticed.update(others)
+
     def _recover(self) -> None:
         """What a process that died was sending goes out again, the first time at once."""
         for item in self._outbox.under_way():
-            self._failed(item, "the process ended while it sent", Outcome.INTERRUPTED)
+            with self._store.transaction():
+                self._failed(item, "the process ended while it sent", Outcome.INTERRUPTED)
             self._report.interrupted += 1
 
     def _give_up_unroutable(self) -> None:
         """Messages for a notifier that is no longer configured do not wait for ever."""
-        before = self._now() - GIVEN_UP_AFTER_SECONDS
+        before = self._now() - round(self._policy.give_up)
         for item in self._outbox.unroutable(list(self._notifiers), before):
-            self._outbox.give_up(item, self._now())
-            self._report.dead += 1
+            with self._store.transaction():
+                self._outbox.give_up(item, self._now())
+                self._lost(item)
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp())
 
 
-def _send(notifier: Notifier, item: Item) -> str:
-    return notifier.send(item.message)
+def _send(notifier: Notifier, message: Message, before: Conversation) -> Receipt:
+    if isinstance(notifier, Converser):
+        return notifier.send_in(message, before)
+    return Receipt(notifier.send(message))
 
 
 def _text_of(error: Exception) -> str:

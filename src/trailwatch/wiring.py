@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trailwatch.config.schema import Config, Console, Email, NotifySettings
+from trailwatch.config.notifiers import Console, NotifySettings
+from trailwatch.config.schema import Config
 from trailwatch.errors import ConfigError
 from trailwatch.model.severity import Severity
 
@@ -14,14 +15,17 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from typing import TextIO
 
+    from trailwatch.announcing import Announcer
     from trailwatch.archive import Archive
     from trailwatch.archive.retention import Removed
     from trailwatch.detect.engine import Engine
     from trailwatch.detect.profile import Profile
+    from trailwatch.detect.routing import Routing
     from trailwatch.detect.suppress import Suppressor
     from trailwatch.detect.surroundings import Surroundings
     from trailwatch.enrich.addresses import Addresses
     from trailwatch.ports import AddressBook, Notifier
+    from trailwatch.relay import Policy
     from trailwatch.rules.rule import RuleSet
     from trailwatch.rules.suppression import Suppression
     from trailwatch.rules.suppression_files import SuppressionSet
@@ -213,21 +217,46 @@ def routes_of(config: Config) -> dict[str, Severity]:
 
 def notifiers_of(config: Config, environment: Mapping[str, str], stream: TextIO) -> dict[str, Notifier]:
     """Every notifier by name; `stream` is where a console notifier writes."""
-    zone = zone_of(config)
-    return {settings.name: _notifier(settings, environment, stream, zone) for settings in notify_settings(config)}
+    from trailwatch.notify.table import Making, notifier_of
+
+    making = Making(environment, stream, zone_of(config))
+    return {settings.name: notifier_of(settings, making) for settings in notify_settings(config)}
 
 
-def _notifier(
-    settings: NotifySettings, environment: Mapping[str, str], stream: TextIO, zone: tzinfo | None
-) -> Notifier:
-    if isinstance(settings, Email):
-        from trailwatch.notify.email import EmailNotifier
+def check_notifiers(config: Config, environment: Mapping[str, str]) -> None:
+    """Fails now rather than when the first alert has to leave.
 
-        password = secret(f"notify {settings.name}", settings.password_env, settings.password_file, environment)
-        return EmailNotifier(settings.name, settings, password, zone)
-    from trailwatch.notify.console import ConsoleNotifier
+    Raises:
+        ConfigError: a secret cannot be had, or what a notifier needs is not installed.
+    """
+    from trailwatch.notify.table import check
 
-    return ConsoleNotifier(settings.name, stream, zone)
+    routes_of(config)
+    for settings in config.notify:
+        check(settings, environment)
+
+
+def routing_of(config: Config) -> Routing:
+    """Which notifiers get which alerts, and which of them hear of trailwatch itself."""
+    from trailwatch.detect.routing import Routing
+
+    routes_of(config)
+    return Routing.of(notify_settings(config), config.route)
+
+
+def announcer_of(config: Config, store: Store) -> Announcer:
+    """What decides what is told, through which notifier and when."""
+    from trailwatch.announcing import Announcer
+
+    return Announcer(store, routing_of(config), config.telling, zone_of(config))
+
+
+def relay_policy_of(config: Config) -> Policy:
+    """What is done about messages that cannot be delivered."""
+    from trailwatch.relay import Policy
+
+    telling = config.telling
+    return Policy(telling.give_up, telling.attempts, telling.fallback, tuple(routing_of(config).notices()))
 
 
 def zone_of(config: Config) -> tzinfo | None:
@@ -246,24 +275,3 @@ def zone_of(config: Config) -> tzinfo | None:
         raise ConfigError(
             "timezone", f"no such time zone: {config.timezone!r}", "use a name such as Europe/Madrid"
         ) from error
-
-
-def secret(where: str, variable: str, file: str, environment: Mapping[str, str]) -> str | None:
-    """The secret that settings name by variable or by file; None where they name none.
-
-    Raises:
-        ConfigError: the variable is not set, or the file cannot be read.
-    """
-    if variable:
-        value = environment.get(variable)
-        if not value:
-            raise ConfigError(
-                where, f"the environment variable {variable} is not set", "set it, or use password_file"
-            )
-        return value
-    if file:
-        try:
-            return Path(file).expanduser().read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ConfigError(where, f"cannot read {file}: {error.strerror}", "correct password_file") from error
-    return None

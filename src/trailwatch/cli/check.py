@@ -107,12 +107,16 @@ def _write(report: CycleReport, assembly: Assembly, form: str | None, *, on_term
 def _write_untold(report: CycleReport, config: Config) -> None:
     """Shows the alerts that no console notifier has written to this terminal already."""
     from trailwatch import wiring
-    from trailwatch.config.schema import Console
+    from trailwatch.config.notifiers import Console
+    from trailwatch.detect.routing import AT_ONCE
     from trailwatch.detect.telling import messages_of
     from trailwatch.notify.console import ConsoleNotifier
 
-    levels = [settings.min_severity for settings in wiring.notify_settings(config) if isinstance(settings, Console)]
-    untold = [alert for alert in report.alerts if not levels or alert.severity < min(levels)]
+    routing = wiring.routing_of(config)
+    shown = [outlet.name for outlet in wiring.notify_settings(config) if isinstance(outlet, Console)]
+    untold = [
+        alert for alert in report.alerts if not any(routing.places(alert).get(name) == AT_ONCE for name in shown)
+    ]
     terminal = ConsoleNotifier("terminal", sys.stdout, wiring.zone_of(config))
     for message in messages_of(untold, int(report.started.timestamp())):
         terminal.send(message)

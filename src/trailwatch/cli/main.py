@@ -28,6 +28,7 @@ COMMANDS: dict[str, Entry] = {
     "suppressions": Entry("trailwatch.cli.suppressions", "What nobody is told of, and what that hid or would hide."),
     "noise": Entry("trailwatch.cli.noise", "Which rules tell too much, and the allowlist that would quiet each."),
     "state": Entry("trailwatch.cli.state", "How large the state file and the archive are; forget what is old."),
+    "notify": Entry("trailwatch.cli.notify", "List notifiers, and send a test message through each."),
     "outbox": Entry("trailwatch.cli.outbox", "What waits to be sent or was given up; retry or drop it."),
     "incidents": Entry("trailwatch.cli.incidents", "List and show incidents: the alerts of one actor."),
     "respond": Entry("trailwatch.cli.respond", "Lock an intruder out, and be able to undo it."),

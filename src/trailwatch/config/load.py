@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import tomllib
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,10 @@ from typing import Any
 
 import msgspec
 
-from trailwatch.config.schema import Account, Bytes, Config, Console, Email, Seconds
+from trailwatch.config.kinds import Bytes, Seconds
+from trailwatch.config.notifiers import NotifySettings, Route
+from trailwatch.config.routes import problems_of
+from trailwatch.config.schema import Account, Config
 from trailwatch.config.units import parse_duration, parse_size
 from trailwatch.errors import ConfigError
 
@@ -19,7 +23,13 @@ ENVIRONMENT_PREFIX = "TRAILWATCH_"
 NOT_SETTINGS = frozenset({"TRAILWATCH_CONFIG"})
 SUPPRESSIONS = "suppressions.d"
 """The folder of suppressions beside the configuration file."""
-NOTIFIERS: dict[str, type[msgspec.Struct]] = {"email": Email, "console": Console}
+PLAYBOOKS = "playbooks.d"
+"""The folder of playbooks beside it."""
+LISTS = ("account", "notify", "route")
+"""Settings that are lists of tables."""
+NOTIFIERS: dict[str, type[msgspec.Struct]] = {
+    str(kind.__struct_config__.tag): kind for kind in typing.get_args(NotifySettings)
+}
 """`type` of a `[[notify]]` table -> its settings."""
 
 
@@ -84,6 +94,7 @@ def load(explicit: str | None, environment: Mapping[str, str], flags: Mapping[st
         gathering.take(dotted, value, f"--{dotted.split('.')[-1].replace('_', '-')}")
     if path is not None:
         gathering.place_suppressions(path)
+        gathering.place_playbooks(path)
     return Loaded(config=gathering.config(), settings=gathering.settings(), path=path)
 
 
@@ -102,13 +113,19 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str
 
 def scalar_settings() -> dict[str, Any]:
     """Dotted name -> annotated type of every setting that is one value, not a list of tables."""
-    found: dict[str, Any] = {}
-    for name, kind in _hints(Config).items():
-        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-            found.update({f"{name}.{key}": hint for key, hint in _hints(kind).items()})
-        elif name not in ("account", "notify"):
-            found[name] = kind
-    return found
+    return {dotted: kind for dotted, kind in _below(Config) if dotted not in LISTS}
+
+
+def _below(section: type) -> Iterator[tuple[str, Any]]:
+    for name, kind in _hints(section).items():
+        if _is_section(kind):
+            yield from ((f"{name}.{dotted}", inner) for dotted, inner in _below(kind))
+        else:
+            yield name, kind
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def _hints(kind: type) -> dict[str, Any]:
@@ -121,19 +138,23 @@ class _Gathering:
     def __init__(self) -> None:
         self._kinds = scalar_settings()
         self._values: dict[str, Setting] = {}
-        self._lists: dict[str, tuple[Any, ...]] = {"account": (), "notify": ()}
+        self._lists: dict[str, tuple[Any, ...]] = dict.fromkeys(LISTS, ())
         self._problems: list[str] = []
 
     def take_tables(self, origin: str, tables: Mapping[str, Any]) -> None:
-        sections = {name.split(".")[0] for name in self._kinds if "." in name}
         for key, value in tables.items():
             if key in self._lists:
                 self._lists[key] = tuple(self._list_item(origin, key, at, item) for at, item in _numbered(value))
-            elif key in sections and isinstance(value, Mapping):
-                for name, setting in value.items():
-                    self.take(f"{key}.{name}", setting, origin)
             else:
-                self.take(key, value, origin)
+                self._take_section(key, value, origin)
+
+    def _take_section(self, dotted: str, value: Any, origin: str) -> None:
+        within = f"{dotted}."
+        if isinstance(value, Mapping) and any(name.startswith(within) for name in self._kinds):
+            for name, setting in value.items():
+                self._take_section(within + name, setting, origin)
+        else:
+            self.take(dotted, value, origin)
 
     def take_text(self, variable: str, text: str) -> None:
         """A value from the environment: its type is the setting's, lists are separated by commas."""
@@ -177,12 +198,19 @@ class _Gathering:
             placed = tuple(str(beside / Path(one).expanduser()) for one in dirs.value)
             self._values["suppressions.dirs"] = Setting(placed, dirs.origin)
 
+    def place_playbooks(self, path: Path) -> None:
+        """Their folder is beside the configuration file."""
+        folder = self._values.get("respond.playbooks")
+        named = Path(folder.value).expanduser() if folder and folder.value else Path(PLAYBOOKS)
+        origin = folder.origin if folder else f"beside {path}"
+        self._values["respond.playbooks"] = Setting(str(path.absolute().parent / named), origin)
+
     def _list_item(self, origin: str, key: str, at: int, item: Any) -> Any:
         where = f"{origin}: {key}[{at}]"
         if not isinstance(item, Mapping):
             self._refuse(where, f"expected a table, got {item!r}", f"write [[{key}]]")
             return None
-        kind: type[msgspec.Struct] = Account
+        kind: type[msgspec.Struct] = Route if key == "route" else Account
         if key == "notify":
             named = item.get("type")
             if named not in NOTIFIERS:
@@ -217,24 +245,26 @@ class _Gathering:
     def config(self) -> Config:
         if self._problems:
             raise ConfigError("", "\n".join(self._problems))
-        tables: dict[str, dict[str, Any]] = {}
-        plain: dict[str, Any] = {}
-        for dotted, setting in self._values.items():
-            section, _, name = dotted.partition(".")
-            if name:
-                tables.setdefault(section, {})[name] = setting.value
-            else:
-                plain[section] = setting.value
-        hints = _hints(Config)
-        sections = {name: hints[name](**values) for name, values in tables.items()}
-        return Config(**sections, **plain, account=self._lists["account"], notify=self._lists["notify"])
+        config: Config = msgspec.structs.replace(self._section(Config, ""), **self._lists)
+        if problems := problems_of(config):
+            raise ConfigError("", "\n".join(str(problem) for problem in problems))
+        return config
+
+    def _section(self, kind: Any, prefix: str) -> Any:
+        """The section with the values that were given, and defaults for the others."""
+        given: dict[str, Any] = {}
+        for name, hint in _hints(kind).items():
+            if _is_section(hint):
+                given[name] = self._section(hint, f"{prefix}{name}.")
+            elif prefix + name in self._values:
+                given[name] = self._values[prefix + name].value
+        return kind(**given)
 
     def settings(self) -> dict[str, Setting]:
         defaults = Config()
         found = {}
         for dotted in self._kinds:
-            section, _, name = dotted.partition(".")
-            default = getattr(getattr(defaults, section), name) if name else getattr(defaults, section)
+            default = functools.reduce(getattr, dotted.split("."), defaults)
             found[dotted] = self._values.get(dotted, Setting(default, "default"))
         return found
 
@@ -244,11 +274,25 @@ def _numbered(value: Any) -> Iterator[tuple[int, Any]]:
 
 
 def _convert(value: Any, kind: Any) -> Any:
+    return msgspec.convert(_with_units(value, kind), kind)
+
+
+def _with_units(value: Any, kind: Any) -> Any:
+    """The value with durations and sizes as numbers, also in tables of tables."""
     if isinstance(value, str) and kind == Seconds:
-        value = parse_duration(value)
-    elif isinstance(value, str) and kind == Bytes:
-        value = parse_size(value)
-    return msgspec.convert(value, kind)
+        return parse_duration(value)
+    if isinstance(value, str) and kind == Bytes:
+        return parse_size(value)
+    inner = typing.get_args(kind)[1] if typing.get_origin(kind) is dict else None
+    if isinstance(value, Mapping) and inner is not None and _is_section(inner):
+        hints = _hints(inner)
+        return {
+            name: {key: _with_units(one, hints.get(key)) for key, one in table.items()}
+            if isinstance(table, Mapping)
+            else table
+            for name, table in value.items()
+        }
+    return value
 
 
 def _with_value(problem: str, value: Any) -> str:

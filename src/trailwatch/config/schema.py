@@ -6,15 +6,14 @@ seconds; sizes `64MiB` and read as bytes; secrets are never written here but nam
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 
+from trailwatch.config.automatic import AutomaticSettings, AwsLambdaSettings
+from trailwatch.config.kinds import Seconds
+from trailwatch.config.notifiers import NotifySettings, Route, TellingSettings
 from trailwatch.config.proof import CanarySettings, CoverageSettings, GuardDutySettings, WatchSettings
-from trailwatch.model.severity import Severity
-
-Seconds = Annotated[float, msgspec.Meta(description="duration", ge=0)]
-Bytes = Annotated[int, msgspec.Meta(description="size", ge=0)]
 
 
 class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -122,55 +121,12 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """What correlations count, besides their own time spans."""
 
 
-class Email(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="email", tag_field="type"):
-    """`[[notify]] type = "email"`: SMTP."""
-
-    name: str
-    """How outputs call it."""
-    to: tuple[str, ...]
-    """Recipients."""
-    sender: str = ""
-    """From; empty for trailwatch@ this host."""
-    host: str = "localhost"
-    """The SMTP server."""
-    port: int = 0
-    """0 for 25, 587 or 465, whatever fits `security`."""
-    security: Literal["plain", "starttls", "tls"] = "plain"
-    """`plain`, `starttls` or `tls`."""
-    user: str = ""
-    """Login; empty for a relay without one."""
-    password_env: str = ""
-    """Environment variable that holds the password."""
-    password_file: str = ""
-    """File that holds the password."""
-    ca_file: str = ""
-    """Certificates to trust; empty for the system's."""
-    timeout: Seconds = 20.0
-    """For connecting and for each answer."""
-    min_severity: Severity = Severity.MEDIUM
-    """Alerts below it are not sent here."""
-
-
-class Console(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="console", tag_field="type"):
-    """`[[notify]] type = "console"`: standard error of the process, for cron's own mail."""
-
-    name: str
-    """How outputs call it."""
-    min_severity: Severity = Severity.MEDIUM
-    """Alerts below it are not written here."""
-
-
-NotifySettings = Email | Console
-
-
 class AddressList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[[addresses.list]]`: a list of addresses of your own."""
 
     name: str
     """How rules and outputs call it."""
     kind: str
-    ids: tuple[str, ...] = ()
-    """Ids of your own organisations, `o-...`; a policy that lets in only their members lets in nobody from outside."""
     """What it is for: `office`, `vpn`, `proxy`, `tor`, `hosting`, `scanner`, `threat`, or a word of your own."""
     path: str
     """A text or CSV file with an address, a network or a range in each line."""
@@ -209,6 +165,8 @@ class OrganizationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
 
     accounts: tuple[str, ...] = ()
     """Ids of your own accounts; policies that let them in let in nobody from outside."""
+    ids: tuple[str, ...] = ()
+    """Ids of your own organisations, `o-...`; a policy that lets in only their members lets in nobody from outside."""
 
 
 class Responder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -239,6 +197,7 @@ class RespondSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """So long what was changed is looked at again, and set again where it does not hold."""
     look_back: Seconds = 2592000.0
     """How far back the archive is asked who uses an identity."""
+    automatic: AutomaticSettings = AutomaticSettings()
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -254,11 +213,14 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     self: SelfSettings = SelfSettings()
     organization: OrganizationSettings = OrganizationSettings()
     respond: RespondSettings = RespondSettings()
+    aws_lambda: AwsLambdaSettings = AwsLambdaSettings()
+    telling: TellingSettings = TellingSettings()
     guardduty: GuardDutySettings = GuardDutySettings()
     canary: CanarySettings = CanarySettings()
     coverage: CoverageSettings = CoverageSettings()
     watch: WatchSettings = WatchSettings()
     account: tuple[Account, ...] = ()
     notify: tuple[NotifySettings, ...] = ()
+    route: tuple[Route, ...] = ()
     timezone: str = ""
     """Zone for local times in messages, such as `Europe/Madrid`; empty for the machine's."""

@@ -81,6 +81,12 @@ class Alert(msgspec.Struct, frozen=True):
     """From where lineage goes back for its first event; empty for the principal."""
     incident: str = ""
     """Id of the incident that it belongs to; empty until that is known."""
+    actor_key: str = ""
+    """Of the actor; empty until that is known."""
+    twins: tuple[str, ...] = ()
+    """In a message: ids of alerts that say the same of other regions, told as one with this."""
+    regions: tuple[str, ...] = ()
+    """In a message: every region that it and its twins speak of; empty for its own alone."""
     head: Head | None = None
     """The event whose principal, actor, identity, account and region these are: of a correlation the one that
     completed it; None for the first event of the evidence."""

@@ -7,11 +7,21 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from trailwatch.model.alert import Alert, Evidence
-from trailwatch.model.message import Message
+from trailwatch.model.message import Kind, Message
 from trailwatch.model.principal import Principal, principal_of
 from trailwatch.model.secrets import masked
 from trailwatch.notify.plain import Masking, inert, read_record, values_at
-from trailwatch.notify.view import AlertLine, AlertView, EventRow, Fact, MessageView, Moment, Reference, RuleView
+from trailwatch.notify.view import (
+    AlertLine,
+    AlertView,
+    CountGroup,
+    EventRow,
+    Fact,
+    MessageView,
+    Moment,
+    Reference,
+    RuleView,
+)
 from trailwatch.rules.derived_names import PREFIX
 
 ALERTS_IN_FULL = 6
@@ -22,6 +32,8 @@ VALUES_SHOWN = 5
 """Distinct addresses, regions, sessions, ... in one line; the rest is counted."""
 PRINCIPAL_LIMIT = 120
 REASON_LIMIT = 600
+REGIONS_LIMIT = 800
+"""Enough for every region there is."""
 SHOWN_ANYWAY = frozenset(
     {"eventName", "eventSource", "awsRegion", "sourceIPAddress", "userAgent", "errorCode", "recipientAccountId"}
 )
@@ -35,13 +47,14 @@ def view_of(message: Message, zone: tzinfo | None) -> MessageView:
         message: what is told.
         zone: the reader's zone; None for the machine's.
     """
-    alerts = sorted(message.alerts, key=lambda alert: (-alert.severity.rank, alert.first_time, alert.id))
+    alerts = by_weight(message)
+    gathered = message.kind in (Kind.FLOOD, Kind.DIGEST)
     recorded = {id(e): read_record(e.record) for alert in alerts for e in alert.evidence}
     # one masking for the whole message: a secret of one event must not show through the text of another
     show = Masking(recorded.values())
     records: dict[int, Mapping[str, Any]] = {key: masked(record) for key, record in recorded.items()}
-    first = alerts[0] if alerts else None
-    told = alerts[:ALERTS_IN_FULL]
+    first = alerts[0] if alerts and not gathered else None
+    told = [] if gathered else alerts[:ALERTS_IN_FULL]
     # a record that cannot be read says nothing about anybody
     people = [principal_of(records[id(e)]) for alert in alerts for e in alert.evidence if records[id(e)]]
     several_callers = len({str(person) for person in people}) > 1
@@ -49,17 +62,35 @@ def view_of(message: Message, zone: tzinfo | None) -> MessageView:
         severity=message.severity.value,
         title=show(first.title, 160) if first else inert(message.headline, 160),
         who=show(str(people[0]) if people else message.principal, PRINCIPAL_LIMIT),
-        extra=max(0, len(alerts) - 1),
+        extra=0 if gathered else max(0, len(alerts) - 1),
         headline=inert(message.headline, 300),
         body=inert(message.body, 20_000, lines=True),
-        identity=_identity(people, show),
+        identity=() if gathered else _identity(people, show),
         order=tuple(_lines(sorted(told, key=lambda a: (a.first_time, a.id)), show, zone)) if len(told) > 1 else (),
         alerts=tuple(
             _alert_view(alert, records, show, zone, several_callers=several_callers, alone=len(alerts) == 1)
             for alert in told
         ),
-        folded=tuple(_lines(alerts[ALERTS_IN_FULL:], show, zone)),
+        folded=() if gathered else tuple(_lines(alerts[ALERTS_IN_FULL:], show, zone)),
+        kind=message.kind.value,
+        preface=inert(message.body, 1000) if message.kind is Kind.UPDATE else "",
+        commands=tuple(inert(command) for command in message.commands),
+        counts=_counts(message, show),
+        lines=tuple(_lines(alerts, show, zone)) if gathered else (),
+        total=message.total,
     )
+
+
+def by_weight(message: Message) -> list[Alert]:
+    """Its alerts as they are shown: most severe first, then oldest first."""
+    return sorted(message.alerts, key=lambda alert: (-alert.severity.rank, alert.first_time, alert.id))
+
+
+def _counts(message: Message, show: Masking) -> tuple[CountGroup, ...]:
+    rows: dict[str, list[tuple[str, int]]] = {}
+    for one in message.counts:
+        rows.setdefault(one.by, []).append((show(one.label, PRINCIPAL_LIMIT), one.number))
+    return tuple(CountGroup(inert(by), tuple(found)) for by, found in rows.items())
 
 
 def moment(seconds: int, zone: tzinfo | None) -> Moment:
@@ -78,7 +109,16 @@ def moment(seconds: int, zone: tzinfo | None) -> Moment:
 
 def _lines(alerts: Iterable[Alert], show: Masking, zone: tzinfo | None) -> Iterable[AlertLine]:
     for alert in alerts:
-        yield AlertLine(inert(alert.id), alert.severity.value, show(alert.title, 160), moment(alert.first_time, zone))
+        yield AlertLine(
+            id=inert(alert.id),
+            severity=alert.severity.value,
+            title=show(alert.title, 160),
+            time=moment(alert.first_time, zone),
+            who=show(alert.actor or alert.principal, PRINCIPAL_LIMIT),
+            events=alert.event_count,
+            regions=show(", ".join(alert.regions), REGIONS_LIMIT),
+            incident=inert(alert.incident),
+        )
 
 
 def _identity(people: Sequence[Principal], show: Masking) -> tuple[Fact, ...]:
@@ -128,11 +168,7 @@ def _alert_view(
         why=show(rule.description, 2000),
         steps=tuple(show(step, 600) for step in rule.triage),
         respond=inert(rule.respond),
-        commands=(
-            f"trailwatch alerts show {inert(alert.id)}",
-            f"trailwatch alerts ack {inert(alert.id)}",
-            *([f"trailwatch incidents show {inert(alert.incident)}"] if alert.incident else []),
-        ),
+        commands=_commands(alert),
         events=tuple(_row(e, records[id(e)], show, zone) for e in shown),
         more_events=max(0, alert.event_count - len(shown)),
         rule=RuleView(
@@ -147,6 +183,25 @@ def _alert_view(
             ),
         ),
     )
+
+
+def _places(alert: Alert, show: Masking) -> Iterable[Fact]:
+    if alert.regions:
+        yield Fact("Regions", f"{len(alert.regions)}: {show(', '.join(alert.regions), REGIONS_LIMIT)}")
+    else:
+        yield from _facts([("Region", [e.region for e in alert.evidence] or [alert.region])], show)
+    if alert.twins:
+        yield Fact("Alerts", f"{len(alert.twins) + 1} that say the same, told as one")
+
+
+def _commands(alert: Alert) -> tuple[str, ...]:
+    shown = f"trailwatch alerts show {inert(alert.id)}"
+    if not alert.incident:
+        return shown, f"trailwatch alerts ack {inert(alert.id)}"
+    incident = inert(alert.incident)
+    if alert.twins:
+        return shown, f"trailwatch incidents show {incident}", f"trailwatch incidents ack {incident}"
+    return shown, f"trailwatch alerts ack {inert(alert.id)}", f"trailwatch incidents show {incident}"
 
 
 def _alert_facts(
@@ -177,10 +232,10 @@ def _alert_facts(
             ("From", [e.source_ip for e in evidence]),
             ("User agent", [e.user_agent for e in evidence]),
             ("Account", [e.account for e in evidence] or [alert.account]),
-            ("Region", [e.region for e in evidence] or [alert.region]),
         ],
         show,
     )
+    yield from _places(alert, show)
     reasons = list(dict.fromkeys(e.reason for e in evidence if e.reason))
     if reasons:
         more = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""

@@ -16,9 +16,9 @@ from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from typing import TYPE_CHECKING
 
-from trailwatch.config.schema import Email
+from trailwatch.config.notifiers import Email
 from trailwatch.errors import NotifyError
-from trailwatch.model.message import Message
+from trailwatch.model.message import Conversation, Message, Receipt
 from trailwatch.notify.plain import inert
 from trailwatch.notify.wording import as_html, as_text, subject
 
@@ -69,7 +69,7 @@ class _TlsConnection(_Connection, smtplib.SMTP_SSL):
 
 
 class EmailNotifier:
-    """Sends each message to all recipients in one transaction, as `trailwatch.ports.Notifier`.
+    """Sends each message to all recipients in one transaction, as `trailwatch.ports.Converser`.
 
     A recipient that the server refuses does not hold the mail back from the others: it is sent, and the answer names
     the refused ones. Only a 5xx answer to this very mail is permanent; a wrong password, an untrusted certificate or
@@ -106,7 +106,10 @@ class EmailNotifier:
         return _domain(self._given_hostname or socket.getfqdn())
 
     def send(self, message: Message) -> str:
-        mail = self.compose(message)
+        return self.send_in(message, Conversation()).answer
+
+    def send_in(self, message: Message, conversation: Conversation) -> Receipt:
+        mail = self.compose(message, conversation)
         try:
             connection = self._connect()
         except (smtplib.SMTPException, OSError, UnicodeError) as error:
@@ -116,24 +119,36 @@ class EmailNotifier:
         except (smtplib.SMTPException, OSError, UnicodeError) as error:
             raise self._failure(error, may_be_permanent=True) from error
         else:
-            return _accepted(connection.answer, refused)
+            return Receipt(_accepted(connection.answer, refused))
         finally:
             # the mail's fate is known: a server that is rude at the end changes nothing
             _leave(connection)
 
-    def compose(self, message: Message) -> EmailMessage:
-        """The mail; the same message gives the same mail but for the MIME boundary."""
+    def compose(self, message: Message, conversation: Conversation | None = None) -> EmailMessage:
+        """The mail; the same message gives the same mail but for the MIME boundary.
+
+        Args:
+            message: what is told.
+            conversation: what this notifier delivered before of the same incident; mail readers show it with that.
+        """
+        earlier = conversation.earlier if conversation else ()
         mail = EmailMessage(policy=SMTP)
         mail["From"] = self._sender()
         mail["To"] = ", ".join(self._settings.to)
-        mail["Subject"] = subject(message)
+        mail["Subject"] = _subject(message, conversation)
         mail["Date"] = format_datetime(datetime.fromtimestamp(message.created, UTC))
-        mail["Message-ID"] = f"<{re.sub(r'[^A-Za-z0-9._-]', '-', message.id)}@{self._domain()}>"
+        mail["Message-ID"] = self._id(message.id)
+        if earlier:
+            mail["In-Reply-To"] = self._id(earlier[-1])
+            mail["References"] = " ".join(self._id(one) for one in earlier)
         mail["Auto-Submitted"] = "auto-generated"
         mail["X-Trailwatch-Severity"] = message.severity.value
         mail.set_content(as_text(message, self._zone), cte="quoted-printable")
         mail.add_alternative(as_html(message, self._zone), subtype="html", cte="quoted-printable")
         return mail
+
+    def _id(self, message_id: str) -> str:
+        return f"<{re.sub(r'[^A-Za-z0-9._-]', '-', message_id)}@{self._domain()}>"
 
     def _sender(self) -> str:
         return self._settings.sender or f"trailwatch <trailwatch@{self._hostname}>"
@@ -174,6 +189,17 @@ class EmailNotifier:
         return NotifyError(
             self._origin, f"mail not accepted: {_told(error)}", _remedy(error, permanent), permanent=permanent
         )
+
+
+def _subject(message: Message, conversation: Conversation | None) -> str:
+    """That of the first mail again, because some readers keep together only what is called the same.
+
+    A mail about something worse than the first says so itself.
+    """
+    opening = conversation.opening if conversation else None
+    if opening is None:
+        return subject(message)
+    return f"Re: {subject(message if message.severity > opening.severity else opening)}"
 
 
 def _accepted(answer: str, refused: Mapping[str, tuple[int, bytes]]) -> str:

@@ -76,6 +76,18 @@ class AlertLine(msgspec.Struct, frozen=True):
     severity: str
     title: str
     time: Moment
+    who: str = ""
+    events: int = 1
+    regions: str = ""
+    """Where it speaks of several."""
+    incident: str = ""
+
+
+class CountGroup(msgspec.Struct, frozen=True):
+    """How many alerts there are of each severity, rule or actor."""
+
+    by: str
+    rows: tuple[tuple[str, int], ...]
 
 
 class MessageView(msgspec.Struct, frozen=True):
@@ -93,3 +105,14 @@ class MessageView(msgspec.Struct, frozen=True):
     """The alerts that are told in full, by time; empty for a single one."""
     alerts: tuple[AlertView, ...]
     folded: tuple[AlertLine, ...]
+    kind: str = "alert"
+    preface: str = ""
+    """What an update adds, in one line."""
+    commands: tuple[str, ...] = ()
+    """Of the message as a whole."""
+    counts: tuple[CountGroup, ...] = ()
+    """Of a flood or digest."""
+    lines: tuple[AlertLine, ...] = ()
+    """The alerts of a flood or digest; it has none in full."""
+    total: int = 0
+    """Alerts that a flood or digest stands for."""

@@ -7,7 +7,7 @@ import textwrap
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
-from trailwatch.model.message import Message
+from trailwatch.model.message import Kind, Message
 from trailwatch.notify.compose import view_of
 from trailwatch.notify.view import MessageView
 
@@ -26,6 +26,8 @@ def subject(message: Message) -> str:
         extra = f" (+{view.extra})" if view.extra else ""
         start = f"[trailwatch] {view.severity.upper()} {_cut(view.title, 70)} - "
         line = start + _cut(view.who, SUBJECT_LIMIT - len(start) - len(extra)) + extra
+    elif message.kind in (Kind.FLOOD, Kind.RESPONSE):
+        line = f"[trailwatch] {view.severity.upper()} {_cut(view.title, SUBJECT_LIMIT - 20)}"
     # a mail reader would decode an encoded word that an intruder chose as a name
     return line.replace("=?", "= ?")
 
@@ -43,6 +45,11 @@ def as_text(message: Message, zone: tzinfo | None) -> str:
 def as_html(message: Message, zone: tzinfo | None) -> str:
     """One self-contained HTML page: styles inside, nothing loaded from elsewhere, no scripts."""
     return _render("message.html.j2", view_of(message, zone))
+
+
+def as_brief(message: Message, zone: tzinfo | None) -> str:
+    """Plain text of a few lines, for channels where a long message is cut: who, what, where and what to type."""
+    return _render("brief.txt.j2", view_of(message, zone))
 
 
 def _render(template: str, view: MessageView) -> str:

@@ -11,10 +11,11 @@ import msgspec
 from trailwatch import wiring
 from trailwatch.aws import Access, accesses
 from trailwatch.clock import SystemClock
-from trailwatch.config.schema import Config, Email
+from trailwatch.config.notifiers import Slack
+from trailwatch.config.schema import Config
 from trailwatch.model.match import Found
 from trailwatch.pipeline import Evaluator, Keeper, Pipeline
-from trailwatch.ports import AddressBook, Clock, Delivery
+from trailwatch.ports import AddressBook, Clock, Delivery, Notifier
 from trailwatch.rules.rule import RuleSet
 from trailwatch.service.companions import Companion
 from trailwatch.service.cycle import Cycle
@@ -49,7 +50,7 @@ class Assembly(msgspec.Struct):
             accesses=self.accesses,
             store=self.store,
             pipeline=self.pipeline,
-            notifiers=lambda: wiring.notifiers_of(self.config, self.environment, self.stream),
+            notifiers=self._notifiers,
             routes=wiring.routes_of(self.config),
             settings=self.config.check,
             plan=self.plan,
@@ -60,11 +61,19 @@ class Assembly(msgspec.Struct):
             retention=wiring.retention_of(self.config),
             tidy=functools.partial(wiring.prune_archive, self.config, self.environment),
             companions=self._companions(),
+            delivery=wiring.relay_policy_of(self.config),
         )
+
+    def _notifiers(self) -> Mapping[str, Notifier]:
+        return wiring.notifiers_of(self.config, self.environment, self.stream)
 
     def _companions(self) -> list[Companion]:
         """What else the settings ask for, in the order in which it is done."""
         found: list[Companion] = []
+        if any(isinstance(one, Slack) and one.approvers for one in self.config.notify):
+            from trailwatch.service.listening import Listening
+
+            found.append(Listening(self.store, self._notifiers, self.clock))
         if self.config.guardduty.enabled:
             from trailwatch.service.findings import FindingsReading
 
@@ -76,6 +85,10 @@ class Assembly(msgspec.Struct):
 
             days = self.config.rules.staging_days
             found.append(Staging(self.store, days, self.clock, self.pipeline.put_on_trial))
+        if self.config.respond.automatic.playbooks:
+            from trailwatch.service.responding import AutomaticResponse
+
+            found.append(AutomaticResponse(self.config, self.environment, self.store, self.clock))
         return found
 
 
@@ -95,12 +108,20 @@ def assemble(
     """
     clock = clock or SystemClock()
     ruleset = wiring.load_ruleset(config, environment)
-    _check_secrets(config, environment)
+    wiring.check_notifiers(config, environment)
     archive = _LateArchive(config, environment) if config.archive.enabled else None
     suppressions = FolderSifter(config, environment)
     around = _LateBook(config, store)
     pipeline = Pipeline(
-        _LateEngine(ruleset, around), store, archive, clock, wiring.routes_of(config), ruleset, suppressions, around
+        _LateEngine(ruleset, around),
+        store,
+        archive,
+        clock,
+        wiring.routes_of(config),
+        ruleset,
+        suppressions,
+        around,
+        announcer=wiring.announcer_of(config, store),
     )
     if config.rules.staging_days:
         from trailwatch.service.staging import rules_on_trial
@@ -118,13 +139,6 @@ def assemble(
         stream=stream,
         clock=clock,
     )
-
-
-def _check_secrets(config: Config, environment: Mapping[str, str]) -> None:
-    """Fails now rather than when the first alert has to leave."""
-    for settings in config.notify:
-        if isinstance(settings, Email):
-            wiring.secret(f"notify {settings.name}", settings.password_env, settings.password_file, environment)
 
 
 class _LateEngine:

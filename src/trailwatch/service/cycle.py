@@ -11,7 +11,7 @@ from trailwatch.errors import StoreError
 from trailwatch.model.severity import Severity
 from trailwatch.pipeline import Pipeline
 from trailwatch.ports import Clock, Notifier
-from trailwatch.relay import relay
+from trailwatch.relay import DEFAULT_POLICY, Policy, relay
 from trailwatch.service.companions import Companion
 from trailwatch.service.places import AccountAccess
 from trailwatch.service.reading import Reading
@@ -51,6 +51,7 @@ class Cycle:
         retention: how long the store remembers; what may still be read again is kept in any case.
         tidy: called once an hour with the time, to remove what is kept elsewhere and is too old.
         companions: what else is done in this cycle.
+        delivery: what is done about messages that cannot be delivered.
     """
 
     def __init__(
@@ -71,7 +72,9 @@ class Cycle:
         retention: Retention = RETENTION,
         tidy: Callable[[int], object] = lambda _now: None,
         companions: Sequence[Companion] = (),
+        delivery: Policy = DEFAULT_POLICY,
     ) -> None:
+        self._delivery = delivery
         self._companions = companions
         self._retention = retention
         self._tidy = tidy
@@ -193,7 +196,8 @@ class Cycle:
         return [name for name, least in self._routes.items() if least <= Severity.HIGH]
 
     def _relay(self, report: CycleReport, deadline: float) -> None:
-        done = relay(self._store, self._notifiers(), self._clock, deadline + RELAY_SECONDS)
+        until = deadline + RELAY_SECONDS
+        done = relay(self._store, self._notifiers(), self._clock, until, policy=self._delivery)
         report.sent += done.sent
         report.waiting = sum(done.waiting.values())
         report.dead += done.dead

@@ -107,6 +107,13 @@ class Alerts:
         )
         return [self._alert(row) for row in reversed(rows)]
 
+    def unclosed(self, rule_id: str) -> list[tuple[str, str, str]]:
+        """Id, account and region of the alerts of a rule that are not closed."""
+        rows = self._db.all(
+            "SELECT id, account, region FROM alerts WHERE rule_id = ? AND state <> 'closed' ORDER BY id", (rule_id,)
+        )
+        return [(row["id"], row["account"], row["region"]) for row in rows]
+
     def counts(self) -> dict[AlertState, int]:
         """How many alerts are in each state, without those of rules on trial."""
         rows = self._db.all("SELECT state, count(*) FROM alerts WHERE staged = 0 GROUP BY state")
@@ -126,7 +133,10 @@ class Alerts:
     def mark_told(self, ids: Iterable[str], now: int) -> None:
         """They are in the outbox, or reach no notifier."""
         with self._db.transaction():
-            self._db.executemany("UPDATE alerts SET told = ? WHERE id = ?", [(now, alert_id) for alert_id in ids])
+            self._db.executemany(
+                "UPDATE alerts SET told = ?, told_events = event_count WHERE id = ?",
+                [(now, alert_id) for alert_id in ids],
+            )
 
     def drop_untold(self, ids: Iterable[str]) -> None:
         """Forgets those of these alerts that nobody was told of and nobody handled."""
@@ -276,6 +286,7 @@ class Alerts:
             identity=row["identity"],
             incident=row["incident"],
             staged=bool(row["staged"]),
+            actor_key=row["actor_key"],
             head=_head(row["head_time"], row["head"]),
         )
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from trailwatch.model.alert import Alert
 from trailwatch.model.message import Message
 from trailwatch.store.database import Database
 from trailwatch.store.text import storable
@@ -86,25 +87,43 @@ class Outbox:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def add(self, message: Message, notifiers: Sequence[str], now: int) -> None:
-        """Decides that the message goes out through these notifiers; adding it again changes nothing."""
+    def add(self, message: Message, notifiers: Sequence[str], now: int, alerts: Sequence[Alert] = ()) -> None:
+        """Decides that the message goes out through these notifiers; adding it again changes nothing.
+
+        Args:
+            message: what is told.
+            notifiers: by name.
+            now: seconds since 1970.
+            alerts: all that it stands for, where the message itself holds fewer.
+        """
         if not notifiers:
             return
+        every = alerts or message.alerts
+        told = {alert.id for alert in every} | {twin for alert in every for twin in alert.twins}
+        threads = {message.conversation} | {alert.incident or alert.principal for alert in every}
         with self._db.transaction():
             self._db.execute(
-                "INSERT OR IGNORE INTO messages (id, created, principal, severity, body) VALUES (?, ?, ?, ?, ?)",
-                (message.id, now, message.principal, message.severity.value, msgspec.json.encode(message)),
+                "INSERT OR IGNORE INTO messages (id, created, principal, severity, kind, plan, body)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(message.id, now, message.principal, message.severity.value, message.kind.value, message.plan),
+                    msgspec.json.encode(message),
+                ),
             )
             self._db.executemany(
                 "INSERT OR IGNORE INTO message_alerts (message_id, alert_id) VALUES (?, ?)",
-                [(message.id, alert.id) for alert in message.alerts],
+                [(message.id, alert_id) for alert_id in sorted(told)],
+            )
+            self._db.executemany(
+                "INSERT OR IGNORE INTO message_threads (message_id, thread) VALUES (?, ?)",
+                [(message.id, thread) for thread in sorted(threads)],
             )
             self._db.executemany(
                 """
-                INSERT OR IGNORE INTO outbox (message_id, notifier, principal, state, attempts, created, due)
-                VALUES (?, ?, ?, 'waiting', 0, ?, ?)
+                INSERT OR IGNORE INTO outbox (message_id, notifier, principal, thread, state, attempts, created, due)
+                VALUES (?, ?, ?, ?, 'waiting', 0, ?, ?)
                 """,
-                [(message.id, notifier, message.principal, now, now) for notifier in notifiers],
+                [(message.id, notifier, message.principal, message.conversation, now, now) for notifier in notifiers],
             )
 
     def is_oldest(self, item: Item) -> bool:
@@ -118,15 +137,17 @@ class Outbox:
     def due(self, now: int, notifier: str = "", limit: int = 1000) -> list[Item]:
         """What may be sent now, in the order in which it was decided.
 
-        For each notifier and principal only the earliest that is not done: the next one waits for it.
+        For each notifier and conversation only the earliest that is not done: the next one waits for it, also one
+        that merely touches the conversation, such as a digest.
         """
         rows = self._db.all(
             """
             SELECT o.*, m.body FROM outbox o JOIN messages m ON m.id = o.message_id
             WHERE o.state = 'waiting' AND o.due <= ? AND ? IN ('', o.notifier) AND NOT EXISTS (
                 SELECT 1 FROM outbox e
-                WHERE e.state IN ('waiting', 'sending') AND e.notifier = o.notifier
-                  AND e.principal = o.principal AND e.id < o.id)
+                JOIN message_threads before ON before.message_id = e.message_id
+                JOIN message_threads own ON own.message_id = o.message_id AND own.thread = before.thread
+                WHERE e.state IN ('waiting', 'sending') AND e.notifier = o.notifier AND e.id < o.id)
             ORDER BY o.id LIMIT ?
             """,
             (now, notifier, limit),
@@ -142,11 +163,14 @@ class Outbox:
                 (item.id, now),
             )
 
-    def succeeded(self, item: Item, answer: str, now: int) -> None:
-        """The receiver accepted it."""
+    def succeeded(self, item: Item, answer: str, now: int, handle: str = "") -> None:
+        """The receiver accepted it, and finds it again by this handle."""
         with self._db.transaction():
             self._end_attempt(item.id, Outcome.ACCEPTED, answer, now)
-            self._db.execute("UPDATE outbox SET state = 'sent', ended = ? WHERE id = ?", (now, item.id))
+            self._db.execute(
+                "UPDATE outbox SET state = 'sent', ended = ?, handle = ? WHERE id = ?",
+                (now, storable(handle, 500), item.id),
+            )
 
     def failed(self, item: Item, error: str, now: int, *, due: int | None, outcome: Outcome = Outcome.FAILED) -> None:
         """The attempt came to nothing; it is due again at `due`, or given up where that is None."""

@@ -9,7 +9,9 @@ import msgspec
 
 from trailwatch.store.actor_signals import ActorSignals
 from trailwatch.store.alerts import Alerts
+from trailwatch.store.automatic import AutomaticCases
 from trailwatch.store.canaries import Canaries
+from trailwatch.store.conversations import Conversations
 from trailwatch.store.coverage import Coverage
 from trailwatch.store.cycles import Cycles
 from trailwatch.store.database import Database
@@ -27,6 +29,7 @@ from trailwatch.store.responses import Responses
 from trailwatch.store.seen import SeenEvents
 from trailwatch.store.signals import Signals
 from trailwatch.store.suppressed import SuppressedEvents
+from trailwatch.store.telling import Telling
 from trailwatch.store.trials import Trials
 
 DAY = 86400
@@ -70,6 +73,9 @@ class Store:
         self.database = database
         self.alerts = Alerts(database)
         self.outbox = Outbox(database)
+        self.telling = Telling(database)
+        self.automatic = AutomaticCases(database, self.outbox)
+        self.conversations = Conversations(database)
         self.seen = SeenEvents(database)
         self.rejects = Rejects(database)
         self.signals = Signals(database)
@@ -113,7 +119,10 @@ class Store:
             + self.actor_signals.prune(now - retention.signals - 3600)
             + self.incidents.prune(now - retention.alerts)
             + self.lineage.prune(now - retention.links)
+            + self.telling.prune()
+            + self.conversations.prune(now - retention.alerts)
             + self.outbox.prune(now - retention.messages)
+            + self.automatic.prune(now - retention.messages)
             + self.rejects.prune(now - retention.rejects)
             + self.suppressed.prune(now - retention.suppressed)
             + self.canaries.prune(now - retention.canaries)

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from trailwatch.config.schema import Email
+from trailwatch.config.notifiers import Email
 from trailwatch.errors import NotifyError
 from trailwatch.notify.email import EmailNotifier
 

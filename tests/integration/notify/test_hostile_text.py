@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from trailwatch.config.load import NOTIFIERS
-from trailwatch.config.schema import Email
+from trailwatch.config.notifiers import Email
 from trailwatch.model.message import Message
 from trailwatch.notify.console import ConsoleNotifier
 from trailwatch.notify.email import EmailNotifier

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from trailwatch.archive import Archive
 from trailwatch.clock import SystemClock
-from trailwatch.config.schema import Email
+from trailwatch.config.notifiers import Email
 from trailwatch.model.coverage import Interval, LookupKey
 from trailwatch.model.severity import Severity
 from trailwatch.notify.email import EmailNotifier

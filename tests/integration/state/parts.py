@@ -165,7 +165,8 @@ class FileMailbox:
         self.name = name
 
     def send(self, message):
-        line = json.dumps([self.name, message.id, sorted(f"{a.id}:{a.severity.value}" for a in message.alerts)])
+        alerts = sorted(f"{a.id}:{a.severity.value}" for a in message.alerts)
+        line = json.dumps([self.name, message.id, alerts, message.kind.value])
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             os.write(descriptor, line.encode() + b"\n")

@@ -59,11 +59,12 @@ class Place:
         assert counts[OutboxState.SENDING] == counts[OutboxState.WAITING] == counts[OutboxState.DEAD] == 0
 
         lines = FileMailbox(self.paths[1]).lines()
-        sends = Counter(message for _, message, _ in lines)
+        sends = Counter(message for _, message, *_ in lines)
         told = Counter(
             alert.partition(":")[0]
-            for _, message, alerts in {str(line): line for line in lines}.values()
+            for _, message, alerts, kind in {str(line): line for line in lines}.values()
             for alert in alerts
+            if kind == "alert"
         )
         assert told == Counter(alert.id for alert in expected)
         assert sum(sends.values()) - len(sends) <= interrupted_at_most

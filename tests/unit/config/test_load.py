@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from trailwatch.config.load import find_file, load, scalar_settings
-from trailwatch.config.schema import Config, Email
+from trailwatch.config.notifiers import Email
+from trailwatch.config.schema import Config
 from trailwatch.config.units import format_duration, parse_duration, parse_size
 from trailwatch.errors import ConfigError
 from trailwatch.model.severity import Severity
