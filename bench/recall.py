@@ -6,7 +6,7 @@ Recorded attacks come from the data folder beside the project (skipped, with a l
 healthy month is the project's own. A technique is found when a rule of level medium or above matches one of its own
 events, or a rule over time leans on one; recall is a share of techniques, never of events. Alerts on everyday calls
 are those of any level in a run that reads nothing else; rules with a memory have learned the month before the healthy
-one, and are asked about recordings twice: with no more history than those have, and with their earlier halves learned.
+one, and are asked about recordings twice: with no more history than those have, and with their earlier halves known.
 """
 
 from __future__ import annotations

@@ -27,16 +27,38 @@ UNREADABLE = "file that cannot be read"
 NO_RULE_FILE = "Python file without rule(event)"
 
 
-class _File(msgspec.Struct, frozen=True):
-    where: str
-    name: str
-    """How messages call it: the path as the user gave it, or below `rulepack/` for a shipped one."""
-    text: str
-    shipped: bool
+class _File:
+    """A file of rules.
+
+    Args:
+        where: its path.
+        name: how messages call it: the path as the user gave it, or below `rulepack/` for a shipped one.
+        mark: what it is known by: its content, or for a shipped file, of which there are many and which only
+            an upgrade changes, its size and time.
+        shipped: whether it ships with the program.
+        text: its content, where it was read already.
+    """
+
+    def __init__(self, where: str, name: str, mark: bytes, *, shipped: bool, text: str | None = None) -> None:
+        self.where, self.name, self.mark, self.shipped, self._text = where, name, mark, shipped, text
 
     @property
     def path(self) -> Path:
         return Path(self.where)
+
+    @property
+    def text(self) -> str:
+        """Its content.
+
+        Raises:
+            RuleError: a shipped file cannot be read.
+        """
+        if self._text is None:
+            try:
+                self._text = _read_text(self.where)
+            except (OSError, ValueError) as error:
+                raise RuleError(self.name, f"cannot be read: {error}", "install trailwatch again") from None
+        return self._text
 
 
 def load_rules(
@@ -117,16 +139,24 @@ def _files(roots: Iterator[tuple[Path, bool]], skipped: Counter[str], problems: 
         for where in _walk(root):
             name = f"rulepack/{where[cut:].replace(os.sep, '/')}" if shipped else where
             try:
-                with open(where, "rb") as file:  # noqa: PTH123 half the price of a Path, five hundred times at each start
-                    body = file.read(LONGEST_FILE + 1)
-                if len(body) > LONGEST_FILE:
-                    raise ValueError(f"larger than {LONGEST_FILE} bytes")  # noqa: TRY301 one place tells both causes
-                text = body.decode("utf-8-sig").replace("\r\n", "\n")
+                if shipped:
+                    found = os.stat(where)  # noqa: PTH116 half the price of a Path, hundreds of times at each start
+                    yield _File(where, name, b"%d %d" % (found.st_size, found.st_mtime_ns), shipped=True)
+                else:
+                    text = _read_text(where)
+                    yield _File(where, name, text.encode(), shipped=False, text=text)
             except (OSError, ValueError) as error:
                 skipped[UNREADABLE] += 1
                 problems.append(Problem(f"{name}:1:1", f"cannot be read: {error}", error=True))
-                continue
-            yield _File(where, name, text, shipped)
+
+
+def _read_text(where: str) -> str:
+    """Raises OSError or ValueError with what is wrong with the file."""
+    with open(where, "rb") as file:  # noqa: PTH123 as above
+        body = file.read(LONGEST_FILE + 1)
+    if len(body) > LONGEST_FILE:
+        raise ValueError(f"larger than {LONGEST_FILE} bytes")
+    return body.decode("utf-8-sig").replace("\r\n", "\n")
 
 
 def _walk(root: Path) -> Iterator[str]:
@@ -143,7 +173,7 @@ def _walk(root: Path) -> Iterator[str]:
 
 def _content(file: _File) -> Iterator[bytes]:
     yield file.name.encode(errors="surrogateescape")
-    yield file.text.encode()
+    yield file.mark
 
 
 def _cached(
