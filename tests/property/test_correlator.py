@@ -9,13 +9,17 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trailwatch.cli.scan_state import ScanState
+from trailwatch.cli.scan_suppressions import ScanSuppressions
 from trailwatch.detect.correlate import LATENESS_SECONDS, Point, holds_at, is_monotone
 from trailwatch.detect.correlator import Correlator
+from trailwatch.detect.sieve import Sieve
 from trailwatch.model.identity import alert_id
+from trailwatch.model.match import Found
 from trailwatch.model.rule import Dedup, RuleInfo
 from trailwatch.model.severity import Severity
 from trailwatch.model.signal import Brief, Signal
-from trailwatch.rules.rule import AndTerm, Correlation, CorrelationLimit, NotTerm, RuleTerm
+from trailwatch.rules.rule import AndTerm, Correlation, CorrelationLimit, NotTerm, RuleSet, RuleTerm
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
 
@@ -269,3 +273,30 @@ def test_a_scan_concludes_the_same_from_any_split(found, data):
 def test_the_correlations_here_are_of_both_kinds():
     assert all(is_monotone(one) for one in AT_ONCE)
     assert {one.info.id for one in SETTLED if is_monotone(one)} == {"quiet_twice"}
+
+
+@settings(deadline=None, max_examples=100)
+@given(found=happenings, sizes=st.lists(st.integers(1, 9)), twice=st.booleans())
+def test_a_scan_concludes_the_same_though_it_keeps_only_what_can_make_something_hold(found, sizes, twice):
+    every = (*AT_ONCE, *SETTLED)
+    with ScanState(RuleSet(correlations=every)) as state:
+        for batch in [*in_batches(found, sizes), *([found[:5]] if twice else [])]:
+            state.take(Found(signals=[signal for one in batch for signal in signals_of(one, every)]))
+        _, alerts = state.conclude(ScanSuppressions())
+
+    told = {one.id: one.event_count for one in alerts}
+    assert told == {ident: len(ids) - 1 for ident, ids in plainly(found, every).items()}  # one is who completed it
+
+
+@given(found=happenings, places=st.integers(0, 20))
+def test_a_sieve_that_is_full_lets_everything_pass(found, places):
+    signals = [signal for one in found for signal in signals_of(one, AT_ONCE)]
+    roomy, small = Sieve(AT_ONCE), Sieve(AT_ONCE, places)
+    for one in signals:
+        for sieve in (roomy, small):
+            sieve.count(one.rule_id, one.base_id, one.key, one.time, one.value)
+
+    passing = [one for one in signals if roomy.passes(one.rule_id, one.key, one.time)]
+    assert all(small.passes(one.rule_id, one.key, one.time) for one in passing)
+    if places == 0:
+        assert all(small.passes(one.rule_id, one.key, one.time) for one in signals)

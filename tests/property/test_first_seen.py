@@ -3,6 +3,7 @@
 import functools
 import itertools
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -139,6 +140,27 @@ def test_a_scan_says_the_same_in_any_order_of_its_files(kind, events, chance, cu
     assert {match.alert_id for match in scan.conclude(lambda _identity, _time: "dora")} == oracle(
         kind, [renamed(kind, one) for one in signals]
     )
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(KINDS)), EVENTS), max_size=4), st.integers(0, 9))
+@settings(max_examples=150, deadline=None)
+def test_a_scan_that_looks_only_at_what_may_speak_says_what_one_says_that_learns_everything(several, known_days):
+    rules = tuple(
+        msgspec.structs.replace(rule(kind), info=msgspec.structs.replace(INFO, id=kind)) for kind in sorted(KINDS)
+    )
+    signals = [
+        msgspec.structs.replace(one, rule_id=kind, base_id=kind)
+        for kind, events in several
+        for one in signals_of(kind, events)
+    ]
+    scans = [ScanMemory(RuleSet(first_seen=rules), learning=learning) for learning in (False, True)]
+    for scan in scans:
+        scan.state.learn("111122223333", (START - known_days) * DAY)
+        scan.take(Found(signals=signals))
+
+    some, everything = (scan.conclude(lambda identity, _time: identity) for scan in scans)
+
+    assert some == everything
 
 
 def renamed(kind, one):

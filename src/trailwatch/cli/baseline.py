@@ -167,7 +167,7 @@ def _learn(config: Config, rules: RuleSet, paths: Sequence[str]) -> _Learned:
 
     engine = wiring.engine_of(rules, silent=True, tables=wiring.addresses_of(config))
     files = find_files(paths)
-    memory, tally = ScanMemory(rules), Tally()
+    memory, tally = ScanMemory(rules, learning=True), Tally()
     matches: dict[tuple[str, str, str], Match] = {}
     with bar("learning", sum(file.size for file in files)) as advance, ScanState(rules) as state:
         job = Job(partial(wiring.engine_of, rules, silent=True))

@@ -206,7 +206,7 @@ def _scan(
             result.failures.extend(found.failures)
             result.tally.add(found.tally)
         lineage = state.lineage()
-        new = with_records(memory.conclude(lineage.actor_at), files)
+        new = memory.conclude(lineage.actor_at, partial(with_records, files=files))
         state.take(Found(signals=memory.new_signals(lineage.actor_at)))
         single = suppressions.of_matches([*_once(in_order(result.matches)), *new], lineage.actor_at)
         matches, correlated = state.conclude(suppressions)

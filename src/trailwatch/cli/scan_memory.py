@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from trailwatch.detect.facts import with_facts
 from trailwatch.detect.first_seen import Memory
@@ -16,6 +16,7 @@ from trailwatch.ports import AddressBook
 from trailwatch.rules.rule import RuleSet
 from trailwatch.store.baseline_file import Baseline
 
+Records = Callable[[Sequence[Match]], list[Match]]
 _Key = tuple[str, str, tuple[str, ...], str, int, str]
 
 
@@ -27,6 +28,8 @@ class ScanMemory:
         baseline: what was learned before; None for nothing.
         learn_until: what is before this time is learned in silence.
         book: what stands around records.
+        learning: whether `state` and `seen_only_from` are asked for in the end; otherwise only what may speak is
+            looked at.
     """
 
     def __init__(
@@ -35,15 +38,18 @@ class ScanMemory:
         baseline: Baseline | None = None,
         learn_until: int | None = None,
         book: AddressBook | None = None,
+        *,
+        learning: bool = False,
     ) -> None:
         self._book = book
+        self._learning = learning
         self._rules = rules.first_seen
         self._ids = {rule.info.id for rule in rules.first_seen}
         self._learn_until = learn_until
         self._signals: dict[_Key, Signal] = {}
         self._callers: dict[int, set[tuple[str, str, str]]] = {}
         self.state = SightingsInMemory()
-        """What was learned; complete after `conclude`."""
+        """What was learned; complete after `conclude` of one that is learning."""
         self._memory = Memory(self._rules, self.state, learn_until=learn_until)
         self._new_only = NewOnly(rules)
         self._asking: list[Signal] = []
@@ -68,11 +74,12 @@ class ScanMemory:
             if kept is None or (signal.time, signal.brief.event_id) < (kept.time, kept.brief.event_id):
                 self._signals[key] = signal
 
-    def conclude(self, actor_at: Callable[[str, int], str]) -> list[Match]:
+    def conclude(self, actor_at: Callable[[str, int], str], records: Records = list) -> list[Match]:
         """What rules with a memory say, by time; called once, after everything was taken.
 
         Args:
             actor_at: the key of the actor behind an identity at a time.
+            records: gives matches without a record theirs.
         """
 
         def actor_of(brief: Brief) -> str:
@@ -80,13 +87,15 @@ class ScanMemory:
 
         signals, self._signals = list(self._signals.values()), {}
         memory = self._memory
-        for signal in signals:
-            brief = signal.brief
-            for number in memory.numbers(signal, actor_of):
-                self._callers.setdefault(number, set()).add((brief.account, brief.principal, brief.source_ip))
+        if self._learning:
+            for signal in signals:
+                brief = signal.brief
+                for number in memory.numbers(signal, actor_of):
+                    self._callers.setdefault(number, set()).add((brief.account, brief.principal, brief.source_ip))
         journeys = Journeys(self._rules, self.state)
-        new = [*memory.take(signals, actor_of), *journeys.take(signals, actor_of)]
-        found = with_facts(new, lambda: self._book)
+        heard = signals if self._learning else memory.speaking(signals)
+        new = [*memory.take(heard, actor_of), *journeys.take(signals, actor_of)]
+        found = with_facts(records(new), lambda: self._book)
         return sorted(found, key=lambda match: (match.time, match.rule.id, match.alert_id, match.event_id))
 
     def new_signals(self, actor_at: Callable[[str, int], str]) -> list[Signal]:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import itertools
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from trailwatch.cli.scan_incidents import ScanLineage
+from trailwatch.cli.scan_spool import Piece, Row, SignalSpool
 from trailwatch.cli.scan_suppressions import ScanSuppressions
 from trailwatch.detect.actor_keys import ActorKeys
 from trailwatch.detect.correlator import Correlator, Firing
 from trailwatch.detect.firings import alert_of, match_of, titles_of
+from trailwatch.detect.sieve import Sieve
 from trailwatch.model.alert import Alert
 from trailwatch.model.match import Found, Match
-from trailwatch.model.signal import Signal
+from trailwatch.model.signal import Link, Signal
 from trailwatch.rules.rule import RuleSet
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
 
-PIECE = 10_000
+LINKS_KNOWN = 50_000
+"""So many links are remembered as kept already; callers tell theirs in every file."""
+
+ActorAt = Callable[[str, int], str]
 
 
 class ScanState:
@@ -32,15 +36,18 @@ class ScanState:
     """
 
     def __init__(self, rules: RuleSet) -> None:
+        self._correlations = rules.correlations
         self._titles = titles_of(rules)
+        self._actor_keys = ActorKeys(rules.correlations)
+        self._linked: set[Link] = set()
         self._folder = tempfile.TemporaryDirectory(prefix="trailwatch-scan-")
+        folder = Path(self._folder.name)
         try:
-            self._store = Store(Database(Path(self._folder.name) / "state.sqlite3", lasting=False))
+            self._spool = SignalSpool(folder / "signals", (one.info.id for one in rules.correlations))
+            self._store = Store(Database(folder / "state.sqlite3", lasting=False))
         except BaseException:
             self._folder.cleanup()
             raise
-        self._correlator = Correlator(rules.correlations, self._store.signals)
-        self._actor_keys = ActorKeys(rules.correlations)
 
     def __enter__(self) -> Self:
         return self
@@ -49,20 +56,19 @@ class ScanState:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._store.close()
+        self._spool.close()
         self._folder.cleanup()
 
     def take(self, found: Found) -> None:
         """Keeps the signals and links, which leave `found`."""
-        if found.links:
-            self._store.lineage.add(found.links, 0)
-            found.links = []
-        if found.signals:
-            # who began what is known when all links are
-            naming, others = self._actor_keys.divided(found.signals)
-            with self._store.transaction():
-                self._correlator.keep(others)
-                self._store.actor_signals.add(naming)
-            found.signals = []
+        links = [link for link in found.links if link not in self._linked]
+        if links:
+            if len(self._linked) > LINKS_KNOWN:
+                self._linked.clear()
+            self._linked.update(links)
+            self._store.lineage.add(links, 0)
+        self._spool.add(found.signals)
+        found.links, found.signals = [], []
 
     def lineage(self) -> ScanLineage:
         """Who began what; asked for after everything was taken."""
@@ -71,14 +77,45 @@ class ScanState:
     def conclude(self, suppressions: ScanSuppressions) -> tuple[list[Match], list[Alert]]:
         """Matches and alerts of all correlations, by time; called once, after everything was taken."""
         actor_at = self.lineage().actor_at
+        correlator = Correlator(self._correlations, self._store.signals)
         with self._store.transaction():
-            for some in _pieces(self._store.actor_signals.everything()):
-                self._correlator.keep(self._actor_keys.keyed(some, actor_at))
-            firings: list[Firing] = suppressions.of_firings(self._correlator.everything(), actor_at)
+            for some in self._sifted(actor_at):
+                correlator.keep(some)
+            firings: list[Firing] = suppressions.of_firings(correlator.everything(), actor_at)
         alerts = [suppressions.noted(alert_of(one, self._titles)) for one in firings]
         return [match_of(one, self._titles) for one in firings], alerts
 
+    def _sifted(self, actor_at: ActorAt) -> Iterator[list[Signal]]:
+        """The signals, under their actors, that can make a correlation hold."""
+        name, sieve = self._spool.name, Sieve(self._correlations)
+        for piece in self._spool.pieces():
+            for row, key in self._keyed(piece, actor_at):
+                sieve.count(name(row.rule), name(row.base), key, piece.acted[row.event][1], row.value)
+        for piece in self._spool.pieces():
+            left = [
+                (row, key)
+                for row, key in self._keyed(piece, actor_at)
+                if sieve.passes(name(row.rule), key, piece.acted[row.event][1])
+            ]
+            if left:
+                briefs = piece.events()
+                yield [
+                    Signal(name(row.rule), name(row.base), key, briefs[row.event].time, briefs[row.event], row.value)
+                    for row, key in left
+                ]
 
-def _pieces(signals: Iterator[Signal]) -> Iterator[list[Signal]]:
-    while some := list(itertools.islice(signals, PIECE)):
-        yield some
+    def _keyed(self, piece: Piece, actor_at: ActorAt) -> Iterator[tuple[Row, tuple[str, ...]]]:
+        """Each signal with its key, in which the actor stands where it belongs."""
+        actors: dict[int, str] = {}
+        for row in piece.rows:
+            places = self._actor_keys.places(self._spool.name(row.rule), self._spool.name(row.base))
+            if not places:
+                yield row, row.key
+                continue
+            actor = actors.get(row.event)
+            if actor is None:
+                actor = actors[row.event] = actor_at(*piece.acted[row.event])
+            key = list(row.key)
+            for at in places:
+                key[at] = actor
+            yield row, tuple(key)

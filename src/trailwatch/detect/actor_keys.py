@@ -29,6 +29,10 @@ class ActorKeys:
     def __bool__(self) -> bool:
         return bool(self._places)
 
+    def places(self, rule_id: str, base_id: str) -> tuple[int, ...]:
+        """Where the actor stands in the keys of this correlation's signals that come from this rule."""
+        return self._places.get((rule_id, base_id), ())
+
     def divided(self, signals: Iterable[Signal]) -> tuple[list[Signal], list[Signal]]:
         """Signals whose key names the actor, and the others."""
         naming: list[Signal] = []

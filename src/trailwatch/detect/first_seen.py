@@ -21,9 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from trailwatch.decode.records import to_mapping
 from trailwatch.detect.correlator import number_of
-from trailwatch.errors import DecodeError
 from trailwatch.model.identity import alert_id
 from trailwatch.model.match import Match
 from trailwatch.model.sighting import CHANGES, DAY, EVERYTHING, Remembered, Sightings, on
@@ -120,6 +118,34 @@ class Memory:
             if self._is_new(combination, day, rows) and self._is_known(signal, day, learned)
         ]
         return sorted(matches, key=lambda one: (one.time, one.rule.id, one.alert_id, one.event_id))
+
+    def speaking(self, signals: Sequence[Signal]) -> list[Signal]:
+        """Those of a whole input that can make a rule speak: of an account with less history, none of it can.
+
+        A rule is left out for a whole account or not at all, so that what it says does not change.
+        """
+        mine = [one for one in signals if one.rule_id in self._rules and not one.value]
+        if self._learn_until is not None:
+            return mine
+        since: dict[str, int] = {}
+        latest: dict[tuple[str, str], int] = {}
+        for one in mine:
+            account, place = one.brief.account, (one.rule_id, one.brief.account)
+            since[account] = min(since.get(account, one.time), one.time)
+            latest[place] = max(latest.get(place, one.time), one.time)
+        known = dict(since)
+        for (account, _), time in self._state.learned().items():
+            known[account] = min(known.get(account, time), time)
+        loud = {
+            (rule_id, account)
+            for (rule_id, account), time in latest.items()
+            if known[account] // DAY <= _window(self._wanted(rule_id), time // DAY)[0]
+        }
+        found = [one for one in mine if (one.rule_id, one.brief.account) in loud]
+        for account in {one.brief.account for one in found}:
+            # the rules that are left out know the account as well
+            self._state.learn(account, since[account])
+        return found
 
     def are_new(self, signals: Sequence[Signal], actor_of: ActorOf | None = None) -> list[bool]:
         """For each signal whether its combination is new on its day, with everything that was taken before."""
@@ -291,10 +317,7 @@ def match_of(rule: Rule, ident: str, event: Signal | Stay, reason: str, context:
 def lookup_of(signal: Signal) -> str:
     """The look-up that shows this event where not everything is read."""
     name = signal.brief.event_name
-    try:
-        read_only = to_mapping(signal.record).get("readOnly") is True
-    except DecodeError:
-        read_only = is_read_only(name)  # the record is not at hand
+    read_only = is_read_only(name) if signal.read_only is None else signal.read_only
     return f"EventName={name}" if read_only else CHANGES
 
 

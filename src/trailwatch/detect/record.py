@@ -93,7 +93,7 @@ class Record(Mapping[str, Any]):
         try:
             if type(part) is msgspec.Raw:
                 return _ANY.decode(part)
-            if type(part) is str:
+            if type(part) is str or type(part) is bool:
                 return part
             if part is msgspec.UNSET or part is None:
                 return None

@@ -82,7 +82,7 @@ def plain_paths(rules: RuleSet) -> tuple[str, ...]:
     wanted = [path for one in rules.correlations for rule_id in one.rules for path in paths_of(one, rule_id)]
     wanted += [path for one in rules.correlations if one.limit for path in one.limit.fields]
     wanted += [path for rule in rules.first_seen if rule.first_seen for path in rule.first_seen.fields]
-    return tuple(dict.fromkeys((*BRIEF_PATHS, *LINK_PATHS, *(path for path in wanted if path in PLAIN_FIELDS))))
+    return tuple(dict.fromkeys((*BRIEF_PATHS, *FURTHER_PATHS, *(path for path in wanted if path in PLAIN_FIELDS))))
 
 
 class _Wanted(NamedTuple):
@@ -194,7 +194,8 @@ class SignalMaker:
             if self._is_news(_place(rule_id, brief, key, "", brief.time // DAY), brief.time, brief.event_id):
                 if raw is None:
                     raw = b"" if self._gathered else bytes(event.record.raw)
-                signals.append(Signal(rule_id, base, key, brief.time, brief, "", raw, event.origin, event.position))
+                told = brief.time, brief, "", raw, event.origin, event.position, event.record.get("readOnly") is True
+                signals.append(Signal(rule_id, base, key, *told))
 
     def _slowly(self, wants: Iterable[tuple[str, Want]], event: _Event, signals: list[Signal]) -> int:
         """Adds the signals that these want; how many of them find no value."""
@@ -211,9 +212,8 @@ class SignalMaker:
                 stretch = brief.time if value else brief.time // DAY  # of a journey every moment counts
                 if self._is_news(_place(want.rule_id, brief, key, value, stretch), brief.time, brief.event_id):
                     raw = b"" if self._gathered and not value else bytes(record.raw)
-                    signals.append(
-                        Signal(want.rule_id, base, key, brief.time, brief, value, raw, event.origin, event.position)
-                    )
+                    told = brief.time, brief, value, raw, event.origin, event.position, record.get("readOnly") is True
+                    signals.append(Signal(want.rule_id, base, key, *told))
         return unkeyed
 
     def _is_news(self, place: tuple[Any, ...], time: int, event_id: str) -> bool:
@@ -279,8 +279,8 @@ def _text(value: Any) -> str:
 
 BRIEF_PATHS = ("awsRegion", "eventSource", "sourceIPAddress", "userAgent", "errorCode", *callers.PATHS)
 """The plain fields that a brief is made of."""
-LINK_PATHS = ("sharedEventID",)
-"""Further ones that links are made of."""
+FURTHER_PATHS = ("sharedEventID", "readOnly")
+"""Others that links and rules with a memory ask for."""
 
 
 def _brief_of(event: Event, raw: bytes) -> Brief:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 
-class Brief(msgspec.Struct, frozen=True):
+class Brief(msgspec.Struct, frozen=True, gc=False):
     """What a person needs to know of an event when its record is not at hand."""
 
     event_id: str
@@ -33,7 +33,7 @@ ACTOR = "actor"
 """In group-by, dedup and first-seen fields this stands for who it began with; lineage fills it in."""
 
 
-class Signal(msgspec.Struct, frozen=True):
+class Signal(msgspec.Struct, frozen=True, gc=False):
     """One match of one rule, as one stateful rule wants it."""
 
     rule_id: str
@@ -51,6 +51,8 @@ class Signal(msgspec.Struct, frozen=True):
     origin: str = ""
     """Where the record came from, for rules with a memory alone."""
     position: int = -1
+    read_only: bool | None = None
+    """Whether the event says that it changed nothing, for rules with a memory alone; None where it was not looked."""
 
 
 def rekeyed(key: tuple[str, ...], paths: Sequence[str], actor: str) -> tuple[str, ...]:
@@ -58,7 +60,7 @@ def rekeyed(key: tuple[str, ...], paths: Sequence[str], actor: str) -> tuple[str
     return tuple(actor if path == ACTOR else value for path, value in zip(paths, key, strict=True))
 
 
-class Link(msgspec.Struct, frozen=True):
+class Link(msgspec.Struct, frozen=True, gc=False):
     """The fact that one identity issued, created or became another.
 
     An identity is `key:ASIA...` or `key:AKIA...` (an access key), `arn:...` (a user, role or session), or
@@ -96,7 +98,7 @@ class Feed(msgspec.Struct, frozen=True):
     """Whether signals of one rule alone never make it hold."""
 
 
-class Kept(msgspec.Struct, frozen=True):
+class Kept(msgspec.Struct, frozen=True, gc=False):
     """A signal as a state keeps it: unique by all but its content."""
 
     rule_id: str
