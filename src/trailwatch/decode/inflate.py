@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from zlib_ng import zlib_ng
+from isal import isal_zlib
 
 from trailwatch.errors import DecodeError
 
@@ -57,7 +57,7 @@ def inflate_prefix(body: bytes, limit_bytes: int = LIMIT_BYTES, origin: str = ""
             if not body[at:].strip(b"\0"):
                 break
             return _broken(out, origin, f"bytes that are no gzip member at byte {at} of {len(body)}")
-        start, member = at, zlib_ng.decompressobj(_GZIP_ONLY)
+        start, member = at, isal_zlib.decompressobj(_GZIP_ONLY)
         chunk = _LATER_CHUNK if start else _FIRST_CHUNK
         pending: bytes | memoryview = b""
         while not member.eof:
@@ -68,7 +68,7 @@ def inflate_prefix(body: bytes, limit_bytes: int = LIMIT_BYTES, origin: str = ""
             ended = not pending
             try:
                 piece = member.decompress(pending, min(_STEP_BYTES, limit_bytes - total + 1))
-            except zlib_ng.error as error:  # type: ignore[misc]  # its stub says object
+            except isal_zlib.error as error:  # type: ignore[misc]  # its stub gives an instance for the class
                 return _broken(out, origin, f"corrupt gzip member at byte {start}: {error}")
             if ended and not piece:
                 return _broken(out, origin, f"the gzip member at byte {start} ends early, at byte {len(body)}")

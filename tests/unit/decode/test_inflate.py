@@ -1,5 +1,6 @@
 import gzip
 import time
+import zlib
 
 import pytest
 from zlib_ng import zlib_ng
@@ -23,6 +24,34 @@ def test_bytes_after_the_last_member_are_told_with_their_place():
 
     with pytest.raises(DecodeError, match=f"a.gz: bytes that are no gzip member at byte {len(body)}"):
         inflate(body + b"rest", origin="a.gz")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        gzip.compress(b"one") * 2,
+        gzip.compress(b"") + gzip.compress(b"one"),
+        gzip.compress(b"one") + gzip.compress(b""),
+        gzip.compress(b"one") + gzip.compress(b"one") + bytes(3),
+        gzip.compress(bytes(range(256)) * 70_000),
+        gzip.compress(b"\x1f\x8b\x08 within", 0),
+    ],
+)
+def test_a_body_of_any_members_is_what_the_standard_library_makes_of_it(body):
+    assert inflate(body) == gzip.decompress(body)
+
+
+@pytest.mark.parametrize("at", range(0, 60, 3))
+def test_a_flipped_bit_anywhere_is_never_taken_for_content(at):
+    body = bytearray(gzip.compress(bytes(range(40)), mtime=0))
+    body[min(at, len(body) - 1)] ^= 0x40
+    inflated = inflate_prefix(bytes(body))
+    try:
+        expected = gzip.decompress(bytes(body))
+    except (OSError, EOFError, ValueError, zlib.error):
+        assert inflated.broken
+    else:
+        assert inflated.broken or inflated.body == expected
 
 
 @pytest.mark.parametrize("lost", [1, 4, 8, 20])
