@@ -53,12 +53,12 @@ def responding(
         ConfigError: an account stands twice, or there is no such profile.
     """
     cloud = cloud_of(config, clock)
-    playbooks = playbooks_of(config)
+    playbooks, past = playbooks_of(config), ArchivePast(archive)
     return Responding(
         cloud=cloud,
         playbooks=playbooks,
-        chooser=Chooser(playbooks.playbooks, ACTIONS, book),
-        drafting=Drafting(ACTIONS, cloud, ArchivePast(archive), Refusal(config, cloud)),
+        chooser=Chooser(playbooks.playbooks, ACTIONS, book, past.record),
+        drafting=Drafting(ACTIONS, cloud, past, Refusal(config, cloud)),
         equipment=Equipment(
             journal=journal,
             cloud=cloud,

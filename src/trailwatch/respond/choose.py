@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -36,19 +36,25 @@ class Chooser:
         playbooks: good ones, by name.
         actions: by name, in the order in which they are taken.
         book: the tables of addresses, for conditions on derived fields.
+        find: the record of an event whose alert does not have it; None where nobody has.
 
     Raises:
         ValueError: a condition holds a value that does not fit its operator.
     """
 
     def __init__(
-        self, playbooks: Mapping[str, Playbook], actions: Mapping[str, Action], book: AddressBook | None = None
+        self,
+        playbooks: Mapping[str, Playbook],
+        actions: Mapping[str, Action],
+        book: AddressBook | None = None,
+        find: Callable[[Evidence], bytes | None] = lambda _evidence: None,
     ) -> None:
         self._playbooks: list[tuple[Playbook, Test]] = [
             (one, compile_predicate(one.condition)) for _, one in sorted(playbooks.items())
         ]
         self._actions = actions
         self._book = book
+        self._find = find
 
     def choose(self, alerts: Iterable[Alert], incident: Incident | None = None) -> Chosen:
         """What is to be done about the events of these alerts.
@@ -60,20 +66,19 @@ class Chooser:
         orders: dict[tuple[str, Target], Order] = {}
         names: dict[str, None] = {}
         humans: dict[str, None] = {}
-        unanswered: dict[str, None] = {}
+        asked: dict[str, bool] = {}
         for alert in alerts:
-            answered = False
-            for evidence in alert.evidence:
+            asked.setdefault(alert.rule.respond, False)
+            for evidence in map(self._whole, alert.evidence):
                 for playbook in self.answering(alert, evidence, incident):
-                    answered = True
+                    asked[alert.rule.respond] = True
                     names[playbook.name] = None
                     humans.update(dict.fromkeys(playbook.humans))
                     for order in self._orders(playbook, alert, evidence):
                         key = (order.action, msgspec.structs.replace(order.target, evidence=b""))
                         orders.setdefault(key, order)
-            if alert.rule.respond and not answered:
-                unanswered[alert.rule.respond] = None
-        return Chosen(tuple(orders.values()), tuple(names), tuple(humans), tuple(unanswered))
+        unanswered = tuple(hint for hint, answered in asked.items() if hint and not answered)
+        return Chosen(tuple(orders.values()), tuple(names), tuple(humans), unanswered)
 
     def answering(self, alert: Alert, evidence: Evidence, incident: Incident | None = None) -> list[Playbook]:
         """The playbooks that answer one event of an alert, by name."""
@@ -82,6 +87,13 @@ class Chooser:
             return []
         record = self._record(alert, evidence, incident)
         return [] if record is None else [one for one, test in asked if _holds(test, record)]
+
+    def _whole(self, evidence: Evidence) -> Evidence:
+        """The evidence with its record: what a rule over time concluded from has none at hand."""
+        if evidence.record:
+            return evidence
+        found = self._find(evidence)
+        return evidence if found is None else msgspec.structs.replace(evidence, record=found)
 
     def _record(self, alert: Alert, evidence: Evidence, incident: Incident | None) -> Record | None:
         try:

@@ -8,6 +8,7 @@ from typing import Any
 from trailwatch.archive import Archive
 from trailwatch.decode.records import to_mapping
 from trailwatch.errors import DecodeError
+from trailwatch.model.alert import Evidence
 from trailwatch.respond.records import event_name, succeeded, text
 
 
@@ -38,6 +39,17 @@ class ArchivePast:
                 if event_name(record) in names and succeeded(record):
                     found[text(record, "eventID") or str(len(found))] = record
         return sorted(found.values(), key=lambda record: text(record, "eventTime"), reverse=True)
+
+    def record(self, evidence: Evidence) -> bytes | None:
+        """The record of an event of an alert; None where the archive does not have it."""
+        if self._archive is None:
+            return None
+        quoted = f'"{evidence.event_id}"'.encode()
+        for delivery in self._archive.read(evidence.time, evidence.time + 1, evidence.account):
+            for raw in delivery.records:
+                if quoted in bytes(raw):
+                    return bytes(raw)
+        return None
 
 
 class NoPast:

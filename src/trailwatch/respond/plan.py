@@ -49,7 +49,7 @@ def make_plan(cause: str, chosen: Chosen, tools: Drafting, now: int) -> Plan:
         except ActionError as error:
             draft.problems[f"{order.action} for {target}: {error}"] = None
     for hint in chosen.unanswered:
-        draft.problems[f"no playbook answers {hint!r}, which a rule asks for; its triage says what to do"] = None
+        draft.cannot[f"a rule asks for {hint!r}, which no playbook answers here; its triage says what to do"] = None
     return Plan(
         id=identity,
         created=now,

@@ -44,13 +44,6 @@ class Shifted:
         self.shift += seconds
 
 
-class NoPast:
-    """Nothing is known of what is over."""
-
-    def events(self, account, names):
-        return ()
-
-
 class Known:
     """Events of the lab's own recorder, the newest first; `trailwatch.ports.Past`."""
 
@@ -125,6 +118,8 @@ class Account:
             user["certificates"] = sorted((one["CertificateId"], one["Status"]) for one in listed)
             listed = self.admin.list_service_specific_credentials(UserName=name)["ServiceSpecificCredentials"]
             user["services"] = sorted((one["ServiceSpecificCredentialId"], one["Status"]) for one in listed)
+        for role in shown["RoleDetailList"]:
+            role.pop("RoleLastUsed", None)
         trails = self.make("cloudtrail")
         shown["trails"] = [self._trail(trails, one) for one in trails.describe_trails()["trailList"]]
         return json.loads(json.dumps(shown, default=str, sort_keys=True))

@@ -61,7 +61,8 @@ def test_undo_restores_exactly_what_was_there(account, bob):
     assert account.make("iam", bob).list_users()
 
 
-def test_applying_again_changes_nothing(account, bob):
+@pytest.mark.usefixtures("bob")
+def test_applying_again_changes_nothing(account):
     plan = account.plan(("lock-user", BOB))
     first = apply(plan, account.tools(), "tester")
     picture, entries = account.picture(), account.store.responses.entries(plan.id)
@@ -73,7 +74,8 @@ def test_applying_again_changes_nothing(account, bob):
     assert account.store.responses.entries(plan.id) == entries
 
 
-def test_a_second_plan_finds_the_first_ones_lock_and_calls_nothing(account, bob):
+@pytest.mark.usefixtures("bob")
+def test_a_second_plan_finds_the_first_ones_lock_and_calls_nothing(account):
     apply(account.plan(("lock-user", BOB)), account.tools(), "tester")
     account.clock.sleep(60)
 
@@ -82,7 +84,8 @@ def test_a_second_plan_finds_the_first_ones_lock_and_calls_nothing(account, bob)
     assert [step.calls for step in second.steps] == [()] * len(second.steps)
 
 
-def test_evidence_is_in_the_journal_before_anything_changes(account, bob):
+@pytest.mark.usefixtures("bob")
+def test_evidence_is_in_the_journal_before_anything_changes(account):
     plan = account.plan(("lock-user", BOB))
     apply(plan, account.tools(), "tester")
 

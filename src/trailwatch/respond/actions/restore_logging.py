@@ -98,7 +98,7 @@ class RestoreLogging(LeverAction):
         """The state before the first of the intruder's calls, as the newest call of anybody else left it."""
         tampering = msgspec.json.decode(target.evidence) if target.evidence else {}
         intruder, before = principal_of(tampering).key, text(tampering, "eventTime")
-        for record in scene.past.events(target.account, _SETTERS[aspect]):
+        for record in sorted(scene.past.events(target.account, _SETTERS[aspect]), key=_age, reverse=True):
             mine = principal_of(record).key == intruder
             if mine or not _same_trail(record, target) or text(record, "eventTime") > before:
                 continue
@@ -107,6 +107,11 @@ class RestoreLogging(LeverAction):
                 source = f"{event_name(record)} by {principal_of(record)} at {text(record, 'eventTime')}"
                 return Known(state, source)
         return None
+
+
+def _age(record: Mapping[str, Any]) -> tuple[str, bool]:
+    """Later calls are larger; times are whole seconds, and nothing is set before the trail is there."""
+    return text(record, "eventTime"), event_name(record) != "CreateTrail"
 
 
 def _state(aspect: str, record: Mapping[str, Any]) -> State:

@@ -114,10 +114,10 @@ def as_parameters(statement: Mapping[str, Any]) -> dict[str, Any]:
 
 def _principal(statement: Mapping[str, Any], where: str) -> str:
     principal = statement.get("Principal")
-    if principal == "*":
-        return "*"
+    if isinstance(principal, str):
+        return principal
     if isinstance(principal, Mapping) and len(principal) == 1:
         value = next(iter(principal.values()))
         if isinstance(value, str) and set(principal) <= {"AWS", "Service"}:
-            return value.split(":")[4] if value.startswith("arn:") and value.endswith(":root") else value
+            return value
     raise ActionError(where, f"AddPermission could not make its principal {principal!r:.200} again")
