@@ -140,7 +140,7 @@ def suppressor_of(config: Config, suppressions: Sequence[Suppression]) -> Suppre
 
 def retention_of(config: Config) -> Retention:
     """How long each table remembers."""
-    from trailwatch.store.store import Retention
+    from trailwatch.store.store import LEAST_SIGHTINGS, LEAST_STAYS, Retention
 
     kept = config.retention
     return Retention(
@@ -150,6 +150,10 @@ def retention_of(config: Config) -> Retention:
         messages=int(kept.messages),
         rejects=int(kept.rejects),
         suppressed=int(kept.suppressed),
+        links=int(kept.links),
+        sightings=max(int(kept.sightings), LEAST_SIGHTINGS),
+        dormant=max(int(kept.dormant), LEAST_SIGHTINGS),
+        stays=max(int(kept.stays), LEAST_STAYS),
     )
 
 

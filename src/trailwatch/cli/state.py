@@ -14,6 +14,7 @@ from trailwatch.cli.main import Invocation
 
 if TYPE_CHECKING:
     from trailwatch.config.schema import Config
+    from trailwatch.store.kept import Kept
     from trailwatch.store.stats import Sizes
     from trailwatch.store.store import Retention, Store
 
@@ -24,24 +25,6 @@ FILE = "(state file)"
 _FORMAT = click.option(
     "--format", "form", type=click.Choice(["table", "jsonl"]), default="table", help="How to print."
 )
-_SETTINGS = {
-    "alerts": "alerts",
-    "alert_events": "alerts",
-    "alert_evidence": "alerts",
-    "alert_history": "alerts",
-    "incidents": "alerts",
-    "messages": "messages",
-    "message_alerts": "messages",
-    "outbox": "messages",
-    "attempts": "messages",
-    "rejects": "rejects",
-    "rule_failures": "rejects",
-    "seen": "seen",
-    "signal": "signals",
-    "signal_due": "signals",
-    "suppressed": "suppressed",
-}
-"""For each table, the setting in `[retention]` that says how long its rows stay."""
 
 
 @click.group()
@@ -114,22 +97,26 @@ def _number(value: Any) -> str:
 
 def _tables(sizes: Sizes, config: Config) -> list[dict[str, Any]]:
     from trailwatch.cli.scan_output import iso
+    from trailwatch.store.kept import KEPT
+
+    return [
+        {
+            "table": table.name,
+            "rows": table.rows,
+            "bytes": table.bytes,
+            "oldest": None if table.oldest is None else iso(table.oldest),
+            "kept": _kept(KEPT[table.name], config),
+        }
+        for table in sizes.tables
+    ]
+
+
+def _kept(kept: Kept, config: Config) -> str:
     from trailwatch.config.units import format_duration
 
-    rows = []
-    for table in sizes.tables:
-        setting = _SETTINGS.get(table.name)
-        kept = format_duration(getattr(config.retention, setting)) if setting else ""
-        rows.append(
-            {
-                "table": table.name,
-                "rows": table.rows,
-                "bytes": table.bytes,
-                "oldest": None if table.oldest is None else iso(table.oldest),
-                "kept": kept,
-            }
-        )
-    return rows
+    if not kept.setting:
+        return kept.since
+    return f"{format_duration(getattr(config.retention, kept.setting))} {kept.since}"
 
 
 def _file(sizes: Sizes) -> dict[str, Any]:

@@ -119,6 +119,14 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """Ids of events that were read; a cycle keeps them at least as long as it reads back."""
     signals: Seconds = 90000.0
     """What correlations count, besides their own time spans."""
+    links: Seconds = 3024000.0
+    """Which identity issued or made which other, since that was read; after it an origin is no longer seen."""
+    sightings: Seconds = 2937600.0
+    """What rules with a memory know, since it was last seen; at least 33 days, as long as a rule may look back."""
+    dormant: Seconds = 34560000.0
+    """The same for rules that speak of what was not used for long."""
+    stays: Seconds = 259200.0
+    """Who signed in where, for rules about travel; at least two days."""
 
 
 class AddressList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

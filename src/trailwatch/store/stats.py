@@ -10,6 +10,7 @@ from trailwatch.errors import StoreError
 from trailwatch.store.database import Database
 
 _OLDEST = {
+    "actor_signal": "time",
     "alert_events": "time",
     "alert_evidence": "time",
     "alert_history": "at",
@@ -18,13 +19,17 @@ _OLDEST = {
     "coverage": "start_time",
     "cycle": "started",
     "incidents": "created",
+    "lineage_path": "used",
     "link": "added",
     "messages": "created",
     "outbox": "created",
     "rejects": "first",
     "rule_failures": "first",
     "seen": "time",
+    "sighting": "last * 86400",
     "signal": "time",
+    "signal_due": "time",
+    "stay": "time",
     "suppressed": "stored",
 }
 """For each table that has one, the column that tells how old a row is."""

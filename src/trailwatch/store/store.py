@@ -61,6 +61,10 @@ class Retention(msgspec.Struct, frozen=True):
 
 
 RETENTION = Retention()
+LEAST_SIGHTINGS = 33 * DAY
+"""A memory that forgets sooner would call new what its longest history holds."""
+LEAST_STAYS = 2 * DAY
+"""Two places are compared for a day, and events may come a day late."""
 
 
 class Store:

@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import yaml
@@ -7,17 +8,22 @@ from click.testing import CliRunner
 
 from trailwatch.archive import Archive
 from trailwatch.cli.main import main
+from trailwatch.config.schema import Config, RetentionSettings
 from trailwatch.detect.suppress import Suppressor
 from trailwatch.errors import NotifyError, StoreError, UsageError
 from trailwatch.model.severity import Severity
+from trailwatch.model.sighting import DAY, Remembered, on
+from trailwatch.model.signal import Link
 from trailwatch.pipeline import Pipeline
 from trailwatch.relay import relay
 from trailwatch.rules.suppression import Suppression
 from trailwatch.store.alerts import AlertFilter
 from trailwatch.store.database import Database
+from trailwatch.store.kept import KEPT
 from trailwatch.store.outbox import OutboxState
 from trailwatch.store.store import Store
 from trailwatch.store.suppressed import ROWS_KEPT
+from trailwatch.wiring import retention_of
 
 from .parts import START, Mailbox, NameEngine, StandingClock, delivery, record, refusal
 
@@ -558,13 +564,50 @@ def test_stats_show_every_table_and_the_archive_with_their_age_and_retention(run
     found = {row["table"]: row for row in rows(run("state", "stats", "--format", "jsonl"))}
 
     assert found["alerts"]["rows"] == 8
-    assert found["alerts"]["kept"] == "400d"
+    assert found["alerts"]["kept"] == "400d since it last grew or was handled"
     assert found["alert_evidence"]["bytes"] > 0
     assert found["alert_evidence"]["oldest"].endswith("Z")
     assert found["(archive)"]["rows"] >= 6
     assert found["(archive)"]["kept"] == "365d"
-    assert found["(state file)"]["bytes"] >= sum(row["bytes"] for row in found.values() if row["kept"] == "400d")
+    assert found["(state file)"]["bytes"] >= sum(
+        row["bytes"] for row in found.values() if row["kept"].startswith("400d")
+    )
     assert "400d" in run("state", "stats").stdout
+
+
+def test_of_every_table_it_is_said_how_long_its_rows_stay_and_written_down(run, config):
+    config.write_text(config.read_text() + '[retention]\nlinks = "10d"\nsightings = "1d"\n')
+    found = {row["table"]: row for row in rows(run("state", "stats", "--format", "jsonl"))}
+    page = (Path(__file__).parents[3] / "docs" / "triage.md").read_text()
+
+    assert set(KEPT) == {name for name in found if not name.startswith("(")}
+    assert {name for name in KEPT if f"`{name}`" not in page} == set()
+    assert found["link"]["kept"] == "10d since it was read"
+
+
+def test_no_setting_makes_a_memory_forget_what_its_rules_ask_for(store):
+    kept = retention_of(Config(retention=RetentionSettings(sightings=0, dormant=0, stays=0)))
+    now = 400 * DAY
+    store.first_seen.see({1: Remembered("r", "1", ("a",), on((now - 32 * DAY) // DAY))})
+
+    store.prune(now, kept)
+
+    assert store.first_seen.sightings([1])
+
+
+def test_prune_forgets_links_and_sightings_when_their_time_is_over(store):
+    kept = retention_of(Config(retention=RetentionSettings(links=DAY)))
+    now = 400 * DAY
+    store.lineage.add([Link("assumed", "a", "b", 5, "e", "1")], now - 2 * DAY)
+    store.lineage.remember("b", ["a", "b"], now - 2 * DAY)
+    store.first_seen.see({1: Remembered("r", "1", ("a",), on((now - 40 * DAY) // DAY))})
+    store.first_seen.see({2: Remembered("d", "1", ("a",), on((now - 40 * DAY) // DAY), lasting=True)})
+
+    store.prune(now, kept)
+
+    assert store.lineage.count() == 0
+    assert store.lineage.led_over(["a"]) == set()
+    assert set(store.first_seen.sightings([1, 2])) == {2}
 
 
 def test_prune_forgets_what_is_past_its_time_in_the_store_and_in_the_archive(run, filled, tmp_path, config, now):
