@@ -28,13 +28,20 @@ _ALWAYS = {kinds.BELONGS, kinds.OF_ROLE}
 """Links without a time of their own that are worth following: keys of a user, sessions of a role."""
 
 
+class Made(msgspec.Struct, frozen=True):
+    """A user, a key or a password that came of an identity."""
+
+    name: str
+    """Of the user, or the key's id."""
+    words: str
+
+
 class Reached(msgspec.Struct, frozen=True):
     """What came of some identities."""
 
     roles: tuple[Target, ...]
     """Roles that were taken, the first one first."""
-    made: tuple[str, ...]
-    """Users, keys and passwords that were made, in words."""
+    made: tuple[Made, ...]
     cut_short: bool = False
     """Whether there was more than could be followed."""
 
@@ -47,7 +54,7 @@ def reached(starts: Iterable[str], children: Children) -> Reached:
         children: links that hold at any time, or came about since the oldest session that may still live.
     """
     roles: dict[Target, None] = {}
-    made: dict[str, None] = {}
+    made: dict[Made, None] = {}
     waiting = list(dict.fromkeys(starts))
     known = set(waiting)
     while waiting and len(known) <= IDENTITIES_AT_MOST:
@@ -58,7 +65,7 @@ def reached(starts: Iterable[str], children: Children) -> Reached:
             known.add(link.child)
             waiting.append(link.child)
             if link.kind in _MADE:
-                made[_words(link)] = None
+                made[_made(link)] = None
             role = role_of(link.child)
             if role is not None and link.kind in (kinds.NAMED, kinds.SWITCHED):
                 roles[role] = None
@@ -94,10 +101,11 @@ def role_of(node: str) -> Target | None:
     return Target(TargetKind.ROLE, parts[4], parts[5].split("/")[1])
 
 
-def _words(link: Link) -> str:
-    text = node_text(link.child) or link.child.partition(":")[2]
-    if link.kind == kinds.SET_PASSWORD:
-        return f"a password of {link.child_text}"
+def _made(link: Link) -> Made:
     if link.kind == kinds.CREATED_KEY:
-        return f"access key {link.child.removeprefix('key:')} of {link.child_text}"
-    return f"user {text}"
+        key = link.child.removeprefix("key:")
+        return Made(key, f"access key {key} of {link.child_text}")
+    name = link.child.rpartition("/")[2]
+    if link.kind == kinds.SET_PASSWORD:
+        return Made(name, f"a password of {link.child_text}")
+    return Made(name, node_text(link.child) or link.child)

@@ -77,7 +77,7 @@ def wish_for_target(target: Target, children: Children, final: Sequence[Order] =
     """What is to be done about somebody whom a person named, and the roles that were taken with that."""
     reach = reached(identities_of(target), children)
     orders = (Order(_ACTION[target.kind], target), *_roles(reach, {target}), *final)
-    return Wish(str(target), Chosen(orders), tuple(_notes(reach)))
+    return Wish(str(target), Chosen(orders), tuple(_notes(reach, orders)))
 
 
 def wish_for_alerts(
@@ -96,7 +96,7 @@ def wish_for_alerts(
     reach = reached(starts_of(alerts), children) if chosen.orders else Reached((), ())
     known = {order.target for order in chosen.orders}
     orders = (*chosen.orders, *_roles(reach, known))
-    return Wish(cause, msgspec.structs.replace(chosen, orders=orders), tuple(_notes(reach)))
+    return Wish(cause, msgspec.structs.replace(chosen, orders=orders), tuple(_notes(reach, orders)))
 
 
 def _roles(reach: Reached, known: Iterable[Target]) -> list[Order]:
@@ -108,8 +108,10 @@ def _roles(reach: Reached, known: Iterable[Target]) -> list[Order]:
     ]
 
 
-def _notes(reach: Reached) -> Iterable[str]:
-    for one in reach.made:
-        yield f"{one} came of it: look whether that was wanted, and plan for it where it was not"
+def _notes(reach: Reached, orders: Iterable[Order]) -> Iterable[str]:
+    known = {one.target.name for one in orders} | {one.target.detail("user") for one in orders}
+    for made in reach.made:
+        if made.name not in known:
+            yield f"{made.words} came of it: look whether that was wanted, and plan for it where it was not"
     if reach.cut_short:
         yield "more came of it than could be followed; roles may be missing"
