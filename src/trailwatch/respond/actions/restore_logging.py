@@ -66,7 +66,7 @@ class RestoreLogging(LeverAction):
         if aspect is None or not trail or not succeeded(record):
             return []
         region = trail.split(":")[3] if trail.startswith("arn:") else text(record, "awsRegion")
-        return [Target(TargetKind.TRAIL, account_of(record), trail, region, (("what", aspect),))]
+        return [Target(TargetKind.TRAIL, account_of(record), _name(trail), region, (("what", aspect),))]
 
     def plan(self, target: Target, scene: Scene) -> Draft:
         aspect = target.detail("what") or "logging"
