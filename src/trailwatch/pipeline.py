@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from trailwatch.detect.suppress import Names, SiftedFirings, SiftedMatches
 
 SEEN_BEFORE = "seen before"
+CANARY = "canary"
+CANARY_MARK = b"trailwatch-canary-"
+"""Stands in every record that may be a canary's; what decides is in `trailwatch.detect.canary`."""
 NOT_READ = "not read"
 """In an alert's context: places that could not be read when an absence was judged."""
 
@@ -135,14 +138,15 @@ class Pipeline:
         """
         polled = _polled(delivery) if delivery.archive else []
         fresh = list(compress(polled, self._store.seen.fresh([one.key for one in polled])))
-        unseen = _without(delivery, {one.at for one in polled} - {one.at for one in fresh})
-        found = self._engine.evaluate(unseen)
-        skipped = len(delivery.records) - len(unseen.records)
-        if skipped:
-            found.tally.records += skipped
-            found.tally.left_out[SEEN_BEFORE] += skipped
+        canaries = self._canaries(delivery, fresh)
+        known = {one.at for one in polled} - {one.at for one in fresh}
+        found = self._engine.evaluate(_without(delivery, known | canaries.keys()))
+        for what, skipped in ((SEEN_BEFORE, len(known)), (CANARY, len(canaries))):
+            if skipped:
+                found.tally.records += skipped
+                found.tally.left_out[what] += skipped
         self._keep(delivery, fresh)
-        self._commit(delivery, found, fresh)
+        self._commit(delivery, found, fresh, canaries.values())
         if delivery.ack is not None:
             delivery.ack()
         return found
@@ -284,9 +288,23 @@ class Pipeline:
         for (account, region), records in sorted(by_place.items()):
             self._archive.append(account, region, records)
 
-    def _commit(self, delivery: Delivery, found: Found, fresh: Sequence[_Polled]) -> None:
+    def _canaries(self, delivery: Delivery, fresh: Sequence[_Polled]) -> dict[int, str]:
+        """Where events of calls stand that trailwatch made to see whether they come back, with their markers."""
+        suspects = [one.at for one in fresh if CANARY_MARK in bytes(delivery.records[one.at])]
+        if not suspects:
+            return {}
+        from trailwatch.detect.canary import markers_at
+
+        awaited = self._store.canaries.awaited()
+        return markers_at({at: bytes(delivery.records[at]) for at in suspects}, awaited)
+
+    def _commit(
+        self, delivery: Delivery, found: Found, fresh: Sequence[_Polled], canaries: Iterable[str] = ()
+    ) -> None:
         now = int(self._clock.now().timestamp())
         with self._store.transaction():
+            for marker in canaries:
+                self._store.canaries.returned(marker, now)
             self._store.seen.add([one.key for one in fresh])
             turned = self._attribution.learn(found.links, now)
             self._remember(delivery, found, now)

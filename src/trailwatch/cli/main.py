@@ -24,6 +24,8 @@ COMMANDS: dict[str, Entry] = {
     "watch": Entry("trailwatch.cli.watch", "The same as a service, one cycle a minute."),
     "scan": Entry("trailwatch.cli.scan", "Run the rules over log files, folders or stdin."),
     "status": Entry("trailwatch.cli.status", "Last good cycle, coverage, lag and outbox."),
+    "coverage": Entry("trailwatch.cli.coverage", "What was read, what is missing, and which rules can never fire."),
+    "canary": Entry("trailwatch.cli.canary", "How long until a call of our own is seen as an event."),
     "alerts": Entry("trailwatch.cli.alerts", "List, show, acknowledge, close, put off and suppress alerts."),
     "suppressions": Entry("trailwatch.cli.suppressions", "What nobody is told of, and what that hid or would hide."),
     "noise": Entry("trailwatch.cli.noise", "Which rules tell too much, and the allowlist that would quiet each."),

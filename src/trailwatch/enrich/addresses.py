@@ -78,6 +78,10 @@ class Addresses:
         """One line for each table that could be read."""
         return self._read().about
 
+    def tells(self) -> frozenset[str]:
+        """The names of `AddressFacts` that some table says something of."""
+        return self._read().tells()
+
     def _read(self) -> _Tables:
         if self._tables is None:
             self._tables = _Tables(self._settings)
@@ -120,6 +124,10 @@ class _Tables:
             known = self._with_aws(known, address)
         hosted = known.is_aws or known.asn in hosting.HOSTING or not PEOPLE_ELSEWHERE.isdisjoint(known.kinds)
         return msgspec.structs.replace(known, hosting=bool(hosted))
+
+    def tells(self) -> frozenset[str]:
+        found = frozenset[str]().union(*(table.tells() for table in self._mmdb))
+        return found | {"is_aws"} if self._aws is not None or "asn" in found else found
 
     def _is_aws(self, address: Address) -> bool | None:
         if self._aws is None or not address.is_global:

@@ -8,6 +8,8 @@ Source: https://maxmind.github.io/MaxMind-DB/
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +20,8 @@ import maxminddb
 from trailwatch.enrich.networks import Address
 from trailwatch.errors import ConfigError
 
+ROWS_TRIED = 500
+"""What none of so many rows tells, the table is taken not to tell."""
 _NUMBER = re.compile(r"(?:AS)?([0-9]{1,10})", re.IGNORECASE)
 
 
@@ -55,6 +59,14 @@ class Mmdb:
         except (maxminddb.InvalidDatabaseError, ValueError):
             return {}
         return _facts(row) if isinstance(row, Mapping) else {}
+
+    def tells(self) -> frozenset[str]:
+        """The names of `AddressFacts` that its first rows say something of."""
+        found: set[str] = set()
+        with contextlib.suppress(maxminddb.InvalidDatabaseError, ValueError):
+            for _, row in itertools.islice(self._reader, ROWS_TRIED):
+                found.update(_facts(row) if isinstance(row, Mapping) else ())
+        return frozenset(found)
 
     def close(self) -> None:
         self._reader.close()

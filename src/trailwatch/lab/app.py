@@ -106,6 +106,7 @@ class LabApp:
             ("cloudtrail", "PutEventSelectors"): trails.put_event_selectors,
             ("cloudtrail", "GetInsightSelectors"): trails.get_insight_selectors,
             ("cloudtrail", "PutInsightSelectors"): trails.put_insight_selectors,
+            ("cloudtrail", "RemoveTags"): trails.remove_tags,
         }
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:

@@ -59,6 +59,16 @@ def put_insight_selectors(call: Call, caller: Caller, request_id: str) -> Answer
     return json_answer({"TrailARN": trail.arn, "InsightSelectors": trail.insight_selectors}, request_id)
 
 
+def remove_tags(call: Call, caller: Caller, request_id: str) -> Answer:
+    """Tags leave a trail; what is no trail is refused, where moto would say yes."""
+    arn = str(call.parameters.get("ResourceId") or "")
+    backend = cloudtrail_backends[caller.account][call.region]
+    if not any(trail.arn == arn for trail in backend.trails.values()):
+        raise Refusal("ResourceNotFoundException", f"Unknown resource: {arn}")
+    backend.remove_tags(arn, list(call.parameters.get("TagsList") or ()))
+    return json_answer({}, request_id)
+
+
 def _trail(call: Call, caller: Caller) -> Any:
     name = str(call.parameters.get("TrailName") or "")
     region = name.split(":")[3] if name.startswith("arn:") else call.region

@@ -19,6 +19,7 @@ from trailwatch.ports import AddressBook, Clock, Delivery, Notifier
 from trailwatch.rules.rule import RuleSet
 from trailwatch.service.companions import Companion
 from trailwatch.service.cycle import Cycle
+from trailwatch.service.proving import companions_of
 from trailwatch.service.suppressing import FolderSifter
 from trailwatch.sources.poll_plan import Plan, plan_of
 from trailwatch.store.store import Store
@@ -74,17 +75,7 @@ class Assembly(msgspec.Struct):
             from trailwatch.service.listening import Listening
 
             found.append(Listening(self.store, self._notifiers, self.clock))
-        if self.config.guardduty.enabled:
-            from trailwatch.service.findings import FindingsReading
-
-            found.append(
-                FindingsReading(self.store, self.pipeline, self.config.guardduty, self.config.check, self.clock)
-            )
-        if self.config.rules.staging_days:
-            from trailwatch.service.staging import Staging
-
-            days = self.config.rules.staging_days
-            found.append(Staging(self.store, days, self.clock, self.pipeline.put_on_trial))
+        found += companions_of(self.config, self.environment, self.store, self.pipeline, self.clock)
         if self.config.respond.automatic.playbooks:
             from trailwatch.service.responding import AutomaticResponse
 

@@ -114,6 +114,18 @@ class Alerts:
         )
         return [(row["id"], row["account"], row["region"]) for row in rows]
 
+    def unclosed(self, rule_id: str) -> list[tuple[str, str, str]]:
+        """Id, account and region of the alerts of a rule that are not closed."""
+        rows = self._db.all(
+            "SELECT id, account, region FROM alerts WHERE rule_id = ? AND state <> 'closed' ORDER BY id", (rule_id,)
+        )
+        return [(row["id"], row["account"], row["region"]) for row in rows]
+
+    def told_since(self, since: int) -> int:
+        """How many alerts people were told of since then."""
+        row = self._db.one("SELECT count(*) AS number FROM alerts WHERE told >= ?", (since,))
+        return int(row["number"]) if row else 0
+
     def counts(self) -> dict[AlertState, int]:
         """How many alerts are in each state, without those of rules on trial."""
         rows = self._db.all("SELECT state, count(*) FROM alerts WHERE staged = 0 GROUP BY state")

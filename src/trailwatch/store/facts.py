@@ -17,8 +17,6 @@ class Days(msgspec.Struct, frozen=True):
     """Those that read what they could."""
     events: int = 0
     """New ones."""
-    alerts: int = 0
-    """That were told."""
 
 
 class Facts:
@@ -34,21 +32,20 @@ class Facts:
     def set(self, name: str, value: str) -> None:
         self._database.execute("INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)", (name, value))
 
-    def count_cycle(self, now: int, *, good: bool, events: int, alerts: int) -> None:
+    def count_cycle(self, now: int, *, good: bool, events: int) -> None:
         """Adds one cycle to its day."""
-        day = now // DAY_SECONDS
         self._database.execute(
-            "INSERT INTO cycle_day (day, cycles, good, events, alerts) VALUES (?, 1, ?, ?, ?)"
+            "INSERT INTO cycle_day (day, cycles, good, events) VALUES (?, 1, ?, ?)"
             " ON CONFLICT DO UPDATE SET cycles = cycles + 1, good = good + excluded.good,"
-            " events = events + excluded.events, alerts = alerts + excluded.alerts",
-            (day, good, events, alerts),
+            " events = events + excluded.events",
+            (now // DAY_SECONDS, good, events),
         )
 
     def days(self, since: int) -> Days:
         """What cycles did since then, by whole days."""
         row = self._database.one(
-            "SELECT coalesce(sum(cycles), 0), coalesce(sum(good), 0), coalesce(sum(events), 0),"
-            " coalesce(sum(alerts), 0) FROM cycle_day WHERE day >= ?",
+            "SELECT coalesce(sum(cycles), 0), coalesce(sum(good), 0), coalesce(sum(events), 0)"
+            " FROM cycle_day WHERE day >= ?",
             (since // DAY_SECONDS,),
         )
         return Days(*row) if row else Days()

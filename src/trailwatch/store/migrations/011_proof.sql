@@ -42,8 +42,7 @@ CREATE TABLE cycle_day (
     day    INTEGER PRIMARY KEY,
     cycles INTEGER NOT NULL,
     good   INTEGER NOT NULL,
-    events INTEGER NOT NULL,
-    alerts INTEGER NOT NULL
+    events INTEGER NOT NULL
 ) STRICT;
 
 -- Single facts by name, such as when the last digest was written.
