@@ -212,6 +212,7 @@ def _sections(schema: Any) -> Iterator[tuple[str, type[msgspec.Struct]]]:
     yield from _nested(schema.Config, "")
     yield "`[[addresses.list]]`", schema.AddressList
     yield "`[[account]]`", schema.Account
+    yield "`[[respond.account]]`", schema.Responder
     for kind in typing.get_args(NotifySettings):
         yield f'`[[notify]]`, `type = "{kind.__struct_config__.tag}"`', kind
     yield "`[[route]]`", Route
