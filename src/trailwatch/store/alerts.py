@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from trailwatch.model.alert import EVIDENCE_KEPT, Alert, AlertState, Evidence, Head, Verdict
-from trailwatch.model.rule import Dedup, RuleInfo
+from trailwatch.model.alert import EVIDENCE_KEPT, Alert, AlertState, Verdict
 from trailwatch.model.severity import Severity
+from trailwatch.store.alert_rows import alert_of, evidence_row, head_row, rule_text
 from trailwatch.store.database import Database
 from trailwatch.store.handling import Change, Handling
-from trailwatch.store.text import RECORD_KEPT, storable, storable_id
+from trailwatch.store.text import storable, storable_id
 
 EventAt = tuple[int, str, str]
 """Event time, account, event id of one event of an alert."""
@@ -114,13 +114,6 @@ class Alerts:
         )
         return [(row["id"], row["account"], row["region"]) for row in rows]
 
-    def unclosed(self, rule_id: str) -> list[tuple[str, str, str]]:
-        """Id, account and region of the alerts of a rule that are not closed."""
-        rows = self._db.all(
-            "SELECT id, account, region FROM alerts WHERE rule_id = ? AND state <> 'closed' ORDER BY id", (rule_id,)
-        )
-        return [(row["id"], row["account"], row["region"]) for row in rows]
-
     def told_since(self, since: int) -> int:
         """How many alerts people were told of since then."""
         row = self._db.one("SELECT count(*) AS number FROM alerts WHERE told >= ?", (since,))
@@ -184,7 +177,7 @@ class Alerts:
         known = self._db.one("SELECT severity, head_time, head FROM alerts WHERE id = ?", (alert.id,))
         if known is None:
             self._insert(alert, now)
-        head = _head_row(alert.speaks_of)
+        head = head_row(alert.speaks_of)
         if known is None or head < (known["head_time"], known["head"]):
             self._set_head(alert, head)
         added = self._db.executemany(
@@ -206,7 +199,7 @@ class Alerts:
         if known is not None and alert.severity > Severity(known["severity"]):
             self._db.execute(
                 "UPDATE alerts SET severity = ?, rule = ?, told = NULL, snoozed = NULL WHERE id = ?",
-                (alert.severity.value, _text_of(alert.rule), alert.id),
+                (alert.severity.value, rule_text(alert.rule), alert.id),
             )
         return known is None
 
@@ -222,7 +215,7 @@ class Alerts:
                 storable(alert.rule.id),
                 storable(alert.rule.slug),
                 alert.severity.value,
-                _text_of(alert.rule),
+                rule_text(alert.rule),
                 alert.first_time,
                 alert.last_time,
                 now,
@@ -257,7 +250,7 @@ class Alerts:
     def _add_evidence(self, alert: Alert) -> None:
         self._db.executemany(
             "INSERT OR IGNORE INTO alert_evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [(alert.id, *_evidence_row(evidence)) for evidence in alert.evidence],
+            [(alert.id, *evidence_row(evidence)) for evidence in alert.evidence],
         )
         self._db.execute(
             """
@@ -277,89 +270,8 @@ class Alerts:
         evidence = self._db.all(
             "SELECT * FROM alert_evidence WHERE alert_id = ? ORDER BY time, event_id, account", (row["id"],)
         )
-        return Alert(
-            id=row["id"],
-            rule=msgspec.json.decode(row["rule"], type=RuleInfo),
-            title=row["title"],
-            principal=row["principal"],
-            actor=row["actor"],
-            account=row["account"],
-            region=row["region"],
-            first_time=row["first_time"],
-            last_time=row["last_time"],
-            event_count=row["event_count"],
-            evidence=tuple(_evidence(found) for found in evidence),
-            context=msgspec.json.decode(row["context"], type=dict[str, str]),
-            state=AlertState(row["state"]),
-            verdict=Verdict(row["verdict"]) if row["verdict"] else None,
-            note=row["note"],
-            created=row["created"],
-            snoozed=row["snoozed"] or 0,
-            identity=row["identity"],
-            incident=row["incident"],
-            staged=bool(row["staged"]),
-            actor_key=row["actor_key"],
-            head=_head(row["head_time"], row["head"]),
-        )
+        return alert_of(row, evidence)
 
 
 def _marks(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))
-
-
-def _text_of(rule: RuleInfo) -> str:
-    try:
-        return msgspec.json.encode(rule).decode()
-    except UnicodeEncodeError:
-        plain = RuleInfo(
-            id=storable(rule.id),
-            slug=storable(rule.slug),
-            title=storable(rule.title),
-            severity=rule.severity,
-            origin=storable(rule.origin),
-            dedup=Dedup(period_seconds=rule.dedup.period_seconds),
-        )
-        return msgspec.json.encode(plain).decode()
-
-
-def _head_row(head: Head) -> tuple[int, str]:
-    """When it was, and the rest as a text whose order is the head's."""
-    return head.time, f"{head.place:04} {storable_id(head.event_id)} {storable_id(head.account)}"
-
-
-def _head(time: int, text: str) -> Head | None:
-    place, _, rest = text.partition(" ")
-    event_id, _, account = rest.rpartition(" ")
-    return Head(time, int(place), event_id, account) if place else None
-
-
-def _evidence_row(evidence: Evidence) -> tuple[int | str | bytes, ...]:
-    return (
-        evidence.time,
-        storable_id(evidence.event_id),
-        storable_id(evidence.account),
-        storable(evidence.event_name),
-        storable(evidence.event_source),
-        storable(evidence.region),
-        storable(evidence.source_ip),
-        storable(evidence.user_agent),
-        storable(evidence.error_code),
-        storable(evidence.reason),
-        evidence.record[:RECORD_KEPT],
-    )
-
-
-def _evidence(row: sqlite3.Row) -> Evidence:
-    return Evidence(
-        event_id=row["event_id"],
-        time=row["time"],
-        event_name=row["event_name"],
-        event_source=row["event_source"],
-        account=row["account"],
-        region=row["region"],
-        source_ip=row["source_ip"],
-        user_agent=row["user_agent"],
-        error_code=row["error_code"],
-        reason=row["reason"],
-        record=row["record"],
-    )

@@ -59,7 +59,7 @@ def test_after_a_build_a_cycle_tells_what_is_new_and_only_that(history):
     assert {"login_new_address", "login_new_network"} <= set(slugs(first))
     addresses = [row for row in map(json.loads, first.stdout.splitlines()) if row["rule"] == "login_new_address"]
     assert [row["source_ip"] for row in addresses] == [ELSEWHERE]
-    assert second.stdout == ""
+    assert set(slugs(second)) <= {"caller_identity_new_for_user"}, "what was told, and what trailwatch itself asks"
 
 
 def test_a_build_that_was_done_reads_only_what_came_since(history):
@@ -69,7 +69,7 @@ def test_a_build_that_was_done_reads_only_what_came_since(history):
     again = history.run("baseline", "build", "--yes")
 
     assert again.returncode == 0, again.stderr
-    assert len(history.lookups()) - before <= 12 < before / 5
+    assert len(history.lookups()) - before < before / 5
     shown = history.run("baseline", "show").stdout
     assert f"account {ACCOUNT}: changes, AssumeRole, " in shown
     assert "login_new_address" in shown
@@ -84,3 +84,42 @@ def test_a_region_that_cannot_be_read_is_told_and_the_others_are_learned(history
     assert f"error: {ACCOUNT}/eu-west-1" in built.stderr
     assert built.returncode == 3
     assert "login_new_address" in history.run("baseline", "show").stdout
+
+
+def reading(ago, secret, user="dora"):
+    arn = f"arn:aws:iam::{ACCOUNT}:user/{user}"
+    return event(
+        "GetSecretValue",
+        eventSource="secretsmanager.amazonaws.com",
+        eventTime=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - ago)),
+        recipientAccountId=ACCOUNT,
+        readOnly=True,
+        userIdentity={"type": "IAMUser", "arn": arn, "accountId": ACCOUNT, "userName": user, "principalId": "AIDAX"},
+        requestParameters={"secretId": secret},
+    )
+
+
+def test_reads_that_rules_with_a_memory_want_are_learned_by_name(history):
+    """Otherwise the first read of each secret after a build would be called new."""
+    for day in range(2, 40, 3):
+        history.lab.recorder.add(reading(day * DAY, "prod/db"))
+    built = history.run("baseline", "build", "--yes")
+    assert built.returncode == 0, built.stderr
+
+    history.lab.recorder.add(reading(60, "prod/db"))
+    history.lab.recorder.add(reading(50, "prod/root-key"))
+    # each name is looked up when its turn comes
+    cycles = [history.run("check", "--format", "jsonl").stdout for _ in range(12)]
+
+    new = [row for row in map(json.loads, "".join(cycles).splitlines()) if row["rule"] == "secret_new_reader"]
+    assert [row["context"]["requestParameters.secretId"] for row in new] == ["prod/root-key"]
+
+
+def test_show_says_of_each_rule_what_it_sees_and_when_it_speaks(history):
+    history.run("baseline", "build", "--yes", "--days", "20")
+    shown = {line.split()[1]: line for line in history.run("baseline", "show").stdout.splitlines() if ACCOUNT in line}
+
+    assert "  changes  " in shown["service_new_for_actor"]
+    assert "  GetSecretValue  " in shown["secret_new_reader"]
+    assert "from 20" in shown["service_new_for_actor"]  # 30 days of history, and 20 are known
+    assert "now" in shown["machine_key_new_network"]  # 7 days
