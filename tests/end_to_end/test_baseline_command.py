@@ -115,7 +115,8 @@ def test_who_travels_faster_than_anybody_is_told_where_a_table_tells_places(run,
 
 @pytest.mark.usefixtures("run")
 @pytest.mark.parametrize(
-    "body", [b"", b"no gzip", gzip.compress(b"{}\n"), gzip.compress(b'{"trailwatch_baseline":9')]
+    "body",
+    [b"", b"no gzip", gzip.compress(b"{}\n", mtime=0), gzip.compress(b'{"trailwatch_baseline":9', mtime=0)],
 )
 def test_a_file_that_is_no_baseline_is_refused(logs, tmp_path, body):
     (tmp_path / "x.gz").write_bytes(body)

@@ -29,12 +29,12 @@ def test_bytes_after_the_last_member_are_told_with_their_place():
 @pytest.mark.parametrize(
     "body",
     [
-        gzip.compress(b"one") * 2,
-        gzip.compress(b"") + gzip.compress(b"one"),
-        gzip.compress(b"one") + gzip.compress(b""),
-        gzip.compress(b"one") + gzip.compress(b"one") + bytes(3),
-        gzip.compress(bytes(range(256)) * 70_000),
-        gzip.compress(b"\x1f\x8b\x08 within", 0),
+        pytest.param(gzip.compress(b"one") * 2, id="twice"),
+        pytest.param(gzip.compress(b"") + gzip.compress(b"one"), id="empty first"),
+        pytest.param(gzip.compress(b"one") + gzip.compress(b""), id="empty last"),
+        pytest.param(gzip.compress(b"one") + gzip.compress(b"one") + bytes(3), id="padded"),
+        pytest.param(gzip.compress(bytes(range(256)) * 70_000), id="large"),
+        pytest.param(gzip.compress(b"\x1f\x8b\x08 within", 0), id="magic within"),
     ],
 )
 def test_a_body_of_any_members_is_what_the_standard_library_makes_of_it(body):
