@@ -55,6 +55,9 @@ _STYLES = {
     Severity.LOW.value: "cyan",
     Severity.INFORMATIONAL.value: "dim",
 }
+_CSV_CELL = 32_000
+"""Spreadsheets take no longer cells; JSON has everything."""
+_TABLE_CELL = 2_000
 _PLAIN_WIDTH = 100_000
 """Off a terminal nothing is folded: one line for each row, for grep."""
 
@@ -128,10 +131,12 @@ def write_jsonl(rows: Iterable[Row], stream: TextIO) -> None:
 
 
 def write_csv(rows: Sequence[Row], columns: Sequence[str], stream: TextIO) -> None:
-    """A header and one line for each row; lists joined by blanks, no cell that a spreadsheet would run."""
+    """A header and one line for each row; lists joined by blanks, no cell that a spreadsheet would run or refuse."""
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([for_csv(_cell(row[name])) for name in columns] for row in rows)
+    for row in rows:
+        cells = (_short(_cell(row[name]), _CSV_CELL) for name in columns)
+        writer.writerow([_short(for_csv(cell), _CSV_CELL) for cell in cells])
 
 
 def write_table(rows: Sequence[Row], columns: Mapping[str, str], stream: TextIO) -> None:
@@ -153,7 +158,8 @@ def write_table(rows: Sequence[Row], columns: Mapping[str, str], stream: TextIO)
     for row in rows:
         style = _STYLES.get(str(row.get("severity")), "")
         cells = [
-            Text(for_terminal(_cell(row[name])), style if name == "severity" else "") for name in columns.values()
+            Text(for_terminal(_short(_cell(row[name]), _TABLE_CELL)), style if name == "severity" else "")
+            for name in columns.values()
         ]
         table.add_row(*cells)
     console.print(table)
@@ -170,6 +176,10 @@ def _cell(value: Any) -> str:
     if isinstance(value, dict):
         return json.dumps(value, ensure_ascii=False) if value else ""
     return str(value)
+
+
+def _short(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 def record_of(raw: bytes) -> Mapping[str, Any]:

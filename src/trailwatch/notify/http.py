@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import http.client
 import socket
@@ -32,6 +33,7 @@ class _Watched:
 
     sock: Any
     timeout: Any
+    _overdue = False
 
     def getresponse(self) -> http.client.HTTPResponse:
         watch = threading.Timer(float(self.timeout), self._cut)
@@ -39,18 +41,25 @@ class _Watched:
         watch.start()
         try:
             answer: http.client.HTTPResponse = super().getresponse()  # type: ignore[misc]  # of the class beside it
+            if self._overdue:
+                # what looks like the end of the headers is our own cut
+                answer.close()
+                raise TimeoutError
             body = answer.read(ANSWER_READ)
+        except (OSError, http.client.HTTPException) as error:
+            if self._overdue:
+                raise TimeoutError from error
+            raise
         finally:
             watch.cancel()
         answer.read = lambda *_: body  # type: ignore[method-assign]  # it was read under the watch
         return answer
 
     def _cut(self) -> None:
+        self._overdue = True
         if self.sock is not None:
-            try:
+            with contextlib.suppress(OSError):
                 self.sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                return
 
 
 class _Connection(_Watched, http.client.HTTPConnection):
@@ -161,6 +170,8 @@ def _told(error: Exception) -> str:
         return "no answer in time"
     if isinstance(reason, http.client.RemoteDisconnected | ConnectionResetError | http.client.IncompleteRead):
         return "it dropped the connection"
+    if isinstance(reason, http.client.BadStatusLine):
+        return f"its answer is no HTTP: {inert(str(reason))}"
     if isinstance(reason, OSError) and reason.strerror:
         return inert(reason.strerror)
     return inert(str(reason)) or type(reason).__name__

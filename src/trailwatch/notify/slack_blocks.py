@@ -18,10 +18,9 @@ VALUE_LIMIT = 400
 LINES_SHOWN = 10
 STEPS_SHOWN = 3
 BODY_LIMIT = 2500
-SHOWN_FACTS = (
-    *("Who", "Began with", "What", "When", "Last", "From", "User agent", "Account", "Region", "Regions"),
-    *("Alerts", "Matched", "Incident"),
-)
+FACTS_SHOWN = 24
+IDENTITY_SHOWN = frozenset({"Session name", "Source identity", "Access key", "MFA"})
+"""Of the caller's identity; the principal stands in the line above."""
 
 
 def text_of(message: Message) -> str:
@@ -75,9 +74,8 @@ def _told(view: MessageView) -> Iterable[Block]:
         yield _section([_bold("Update: "), _plain(_short(view.preface))])
     more = f", and {view.extra} more alert{'s' if view.extra > 1 else ''}" if view.extra else ""
     yield _section([_bold(_short(view.who)), _plain(more)] if more else [_bold(_short(view.who))])
-    facts = {fact.label: fact for fact in (*view.identity, *first.facts)}
-    names = ("Access key", "MFA", *SHOWN_FACTS)
-    yield _section(_facts(facts[name] for name in names if name in facts))
+    identity = [fact for fact in view.identity if fact.label in IDENTITY_SHOWN]
+    yield _section(_facts([*first.facts, *identity][:FACTS_SHOWN]))
     if view.extra:
         others = (view.order or ()) + view.folded
         yield _lines("In order", others[:LINES_SHOWN], len(others))

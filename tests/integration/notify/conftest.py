@@ -1,6 +1,7 @@
 """Alerts and messages to send, built from records as CloudTrail writes them."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from trailwatch.model.alert import Alert, Evidence
 from trailwatch.model.message import Message
 from trailwatch.model.rule import RuleInfo
 from trailwatch.model.severity import Severity
+
+from .receivers import Receiver, SlackApi
 
 START = 1_790_000_000
 """2026-09-21 14:13:20 UTC"""
@@ -168,3 +171,14 @@ class Samples:
 @pytest.fixture
 def samples() -> Samples:
     return Samples()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver().serving() as serving:
+        yield serving
+
+
+@pytest.fixture
+def slack_api(receiver) -> SlackApi:
+    return SlackApi(receiver)

@@ -1,23 +1,35 @@
 """What an intruder writes into any field of a record arrives inert in every channel."""
 
+import csv
 import email
 import email.policy
 import html.parser
 import io
 import json
 import re
+import tempfile
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from trailwatch.cli import scan, scan_output
 from trailwatch.config.load import NOTIFIERS
-from trailwatch.config.notifiers import Email
-from trailwatch.model.message import Message
+from trailwatch.config.notifiers import Email, Webhook
+from trailwatch.model.alert import Alert
+from trailwatch.model.message import Conversation, Message
+from trailwatch.notify.apprise import AppriseNotifier
 from trailwatch.notify.console import ConsoleNotifier
 from trailwatch.notify.email import EmailNotifier
+from trailwatch.notify.jsonl import JsonLinesNotifier
+from trailwatch.notify.slack import SlackNotifier, client_of
+from trailwatch.notify.sns import SnsNotifier
+from trailwatch.notify.webhook import WebhookNotifier
+
+from .receivers import Receiver, SlackApi
 
 MARK = "zqxmarkzqx"
 """Stands in every hostile text, so that a test can tell that the text arrived at all."""
@@ -36,6 +48,11 @@ HOSTILE = {
     "link": f"{MARK} http://evil.example/reset www.evil.example",
     "huge": MARK + "A" * 1_000_000,
     "encoded_word": f"=?utf-8?q?{MARK}=0D=0ABcc:_x@evil.example?=",
+    "slack": f"{MARK}<!channel> <@U0EVE> <http://evil.example/|click here> *bold* `code` ```block```",
+    "markdown": f"{MARK} [click](http://evil.example/) ![x](http://evil.example/x.png) @everyone @here",
+    "formula": f'=HYPERLINK("http://evil.example","{MARK}")',
+    "json": f'{MARK}","severity":"low","x":"',
+    "shell": f"{MARK}$(reboot) `reboot`; reboot | sh",
 }
 
 FIELDS: dict[str, Callable[[str], dict[str, Any]]] = {
@@ -93,7 +110,103 @@ def by_email(message: Message) -> dict[str, str]:
     }
 
 
-CHANNELS = {"console": on_console, "terminal": on_terminal, "email": by_email}
+def by_sns(message: Message) -> dict[str, str]:
+    request = SnsNotifier("topic", "arn:aws:sns:eu-west-1:123456789012:alerts", lambda _: None, UTC).request(message)
+    assert len(request["Subject"]) < 100
+    assert request["Subject"].isascii()
+    assert len(request["Message"].encode()) < 256 * 1024
+    assert {one["StringValue"] for one in request["MessageAttributes"].values()} <= {
+        *("critical", "high", "alert", "notice", "123456789012"),
+    }
+    return {"text": request["Message"]}
+
+
+def by_slack(message: Message) -> dict[str, str]:
+    """What Slack parses for markup, and what it shows as it is."""
+    with Receiver().serving() as receiver:
+        api = SlackApi(receiver)
+        client = client_of("xoxb-invented", f"{receiver.url}/api/", 5.0)
+        SlackNotifier("slack", client, "C01", UTC, ("U1",)).send_in(message, Conversation())
+        [posted] = api.messages.values()
+        parsed, shown = posted["text"], []
+        _assert_slack_shows(posted["blocks"], shown)
+    # whatever is left of a bracket would be the beginning of a mention or a link
+    assert not set(parsed) & set("<>")
+    assert (posted["parse"], posted["link_names"], posted["unfurl_links"]) == ("none", False, False)
+    return {"parsed": parsed + "\n", "text": "\n".join(shown)}
+
+
+def _assert_slack_shows(blocks: list[dict[str, Any]], shown: list[str]) -> None:
+    """Only elements in which nothing is markup, within what Slack takes."""
+    assert len(blocks) <= 50
+    for block in blocks:
+        assert block["type"] in ("header", "rich_text", "context")
+        for part in (block.get("text"), *block.get("elements", ())):
+            if part is None:
+                continue
+            assert part["type"] in ("plain_text", "rich_text_section", "rich_text_preformatted")
+            if part["type"] == "plain_text":
+                assert len(part["text"]) <= (150 if block["type"] == "header" else 3000)
+                shown.append(part["text"])
+            for element in part.get("elements", ()):
+                assert element["type"] == "text"
+                assert 0 < len(element["text"]) <= 3000
+                shown.append(element["text"])
+
+
+def by_webhook(message: Message) -> dict[str, str]:
+    with Receiver().serving() as receiver:
+        settings = Webhook(name="hook", url=receiver.url)
+        WebhookNotifier("hook", settings, receiver.url, "shared", UTC).send(message)
+        [arrived] = receiver.arrived
+    assert arrived.body.isascii()
+    assert all("\n" not in value for value in arrived.headers.values())
+    return _strings_of(arrived.json)
+
+
+def as_jsonl(message: Message) -> dict[str, str]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "alerts.jsonl"
+        JsonLinesNotifier("file", path, UTC).send(message)
+        body = path.read_bytes()
+    assert body.isascii()
+    assert body.count(b"\n") == 1
+    return _strings_of(json.loads(body))
+
+
+def _strings_of(data: Any) -> dict[str, str]:
+    assert data["severity"] in ("critical", "high"), "no text closes its string"
+    found: list[str] = []
+    waiting = [data]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            found.append(one)
+        elif isinstance(one, dict | list):
+            waiting += one.values() if isinstance(one, dict) else one
+    return {"text": "\n".join(found)}
+
+
+def by_apprise(message: Message) -> dict[str, str]:
+    with Receiver().serving() as receiver:
+        AppriseNotifier("json", receiver.url.replace("http", "json", 1), UTC).send(message)
+        told = receiver.arrived[0].json
+    assert "@everyone" not in told["message"] + told["title"]
+    assert "](" not in told["message"] + told["title"]
+    assert not set(told["message"] + told["title"]) & set("<>")
+    return {"title": told["title"] + "\n", "text": told["message"]}
+
+
+CHANNELS = {
+    "console": on_console,
+    "terminal": on_terminal,
+    "email": by_email,
+    "sns": by_sns,
+    "slack": by_slack,
+    "webhook": by_webhook,
+    "jsonl": as_jsonl,
+    "apprise": by_apprise,
+}
 
 
 def test_every_notifier_is_in_the_table():
@@ -170,7 +283,55 @@ def test_secrets_of_a_record_leave_by_no_channel(samples, channel):
 
     for part in parts.values():
         assert [secret for secret in secrets if secret[:15] in part.replace("\n", "")] == []
-    assert "ASIASHOWN" in parts["text"]
+    if channel != "apprise":  # its few lines have no room for fields
+        assert "ASIASHOWN" in parts["text"]
+
+
+def as_csv(alert: Alert) -> str:
+    stream = io.StringIO()
+    scan_output.write_csv([scan_output.alert_row(alert)], scan_output.ALERT_FIELDS, stream)
+    _, cells = csv.reader(io.StringIO(stream.getvalue()))
+    assert [cell for cell in cells if cell.lstrip().startswith(FORMULA_STARTS)] == []
+    return stream.getvalue()
+
+
+def as_table(alert: Alert) -> str:
+    stream = io.StringIO()
+    scan_output.write_table([scan_output.alert_row(alert)], scan_output.ALERT_COLUMNS, stream)
+    assert stream.getvalue().count("\n") == 2, "a line for each row, whatever stands in it"
+    return stream.getvalue()
+
+
+def as_lines_of_json(alert: Alert) -> str:
+    stream = io.StringIO()
+    scan_output.write_jsonl([scan_output.alert_row(alert)], stream)
+    assert stream.getvalue().isascii()
+    assert json.loads(stream.getvalue())["severity"] == "critical"
+    return stream.getvalue()
+
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "|", "%")
+FORMATS = {"csv": as_csv, "table": as_table, "jsonl": as_lines_of_json}
+
+
+def test_every_format_of_a_scan_is_in_the_table():
+    [option] = [param for param in scan.command.params if param.name == "form"]
+
+    assert set(option.type.choices) == set(FORMATS)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("attack", HOSTILE)
+def test_hostile_text_is_inert_in_every_file(samples, attack, field, form):
+    record = samples.record(**FIELDS[field](HOSTILE[attack]))
+    evidence = samples.evidence(record, reason=f"{field} is {HOSTILE[attack]}")
+    alert = samples.alert(evidence, title=HOSTILE[attack], principal=HOSTILE[attack], actor=HOSTILE[attack])
+
+    text = FORMATS[form](alert)
+
+    assert MARK in text
+    assert not acting_characters(text)
 
 
 def test_evidence_that_is_no_json_is_still_told(samples):
