@@ -4,10 +4,10 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo fmt lint types imports test soak bench docs check clean
+.PHONY: help setup demo fmt lint types imports test soak bench docs lambda-zip check clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 setup: $(STAMP) ## make the virtual environment and install everything
 
@@ -44,6 +44,9 @@ bench: setup ## ratios of speed, each pair taken in one run
 
 docs: setup ## generated reference pages
 	$(BIN)/python docs/generate.py
+
+lambda-zip: setup ## the package of the AWS Lambda function; ARGS="--help" says what else goes in
+	$(BIN)/python tools/lambda_zip.py $(ARGS)
 
 check: lint types imports test ## everything that CI runs
 

@@ -5,22 +5,25 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from trailwatch import wiring
 from trailwatch.aws import Access, accesses
-from trailwatch.aws_lambda.function import Function
+from trailwatch.aws_lambda.function import Function, Responder
 from trailwatch.aws_lambda.logs import Logs
 from trailwatch.aws_lambda.telling import Telling, Turns, Unremembered
 from trailwatch.clock import SystemClock
 from trailwatch.config.load import load
 from trailwatch.config.schema import Config
 from trailwatch.errors import ConfigError
-from trailwatch.ports import Clock
+from trailwatch.ports import AddressBook, Clock
 from trailwatch.rules.rule import RuleSet
 from trailwatch.service.suppressing import FolderSifter
+
+if TYPE_CHECKING:
+    from trailwatch.dynamo.table import Table
 
 PACKAGED_CONFIG = "trailwatch.toml"
 """The configuration that the package holds, where it holds one."""
@@ -54,13 +57,14 @@ def assemble(
     log(start_line(everything, config))
     access = accesses(config.account[:1])[0]
     notifiers, routes = wiring.notifiers_of(config, environment, stream), wiring.routes_of(config)
-    tables = wiring.addresses_of(config)
+    table, book = _table(config, access), wiring.addresses_of(config)
+    turns = _turns(table, config)
     return Function(
-        engine=wiring.engine_of(RuleSet(rules=everything.rules), silent=True, tables=tables, links=False),
+        engine=wiring.engine_of(RuleSet(rules=everything.rules), silent=True, tables=book, links=False),
         sifter=FolderSifter(config, environment),
         logs=Logs(_client(access, "s3"), config.aws_lambda.buckets or config.self.bucket),
-        telling=lambda owner: Telling(_turns(config, access, owner), notifiers, routes),
-        responder=None,
+        telling=lambda owner: Telling(turns(owner), notifiers, routes),
+        responder=_responder(table, config, access, book, clock),
         clock=clock,
         log=log,
     )
@@ -110,15 +114,32 @@ def write_line(stream: TextIO, line: Mapping[str, Any]) -> None:
     stream.flush()
 
 
+def _table(config: Config, access: Access) -> Table | None:
+    if not config.aws_lambda.table:
+        return None
+    from trailwatch.dynamo.table import Table
+
+    return Table(_client(access, "dynamodb")(), config.aws_lambda.table)
+
+
 def _client(access: Access, service: str) -> Any:
     return functools.cache(lambda: access.client(service, access.default_region))
 
 
-def _turns(config: Config, access: Access, owner: str) -> Turns:
-    if not config.aws_lambda.table:
-        return Unremembered()
+def _turns(table: Table | None, config: Config) -> Callable[[str], Turns]:
+    if table is None:
+        return lambda _owner: Unremembered()
     from trailwatch.dynamo.claims import Claims
-    from trailwatch.dynamo.table import Table
 
-    table = Table(_client(access, "dynamodb")(), config.aws_lambda.table)
-    return Claims(table, owner, int(config.retention.alerts))
+    return lambda owner: Claims(table, owner, int(config.retention.alerts))
+
+
+def _responder(
+    table: Table | None, config: Config, access: Access, book: AddressBook, clock: Clock
+) -> Callable[[Telling], Responder] | None:
+    if table is None or not config.respond.automatic.playbooks:
+        return None
+    from trailwatch.aws_lambda.responding import Responding, automatic_over
+
+    automatic, cases = automatic_over(table, config, access, book, clock)
+    return lambda telling: Responding(automatic, cases, telling, clock)

@@ -92,7 +92,7 @@ class Function:
         telling = self._telling(str(getattr(context, "aws_request_id", "")) or f"{id(run):x}-{now}")
         told = telling.tell(alerts, now, until)
         if self._responder is not None and (alerts or run.ticked):
-            _join(told, self._responder(telling).respond(alerts, run.provenance, until))
+            told.join(self._responder(telling).respond(alerts, run.provenance, until))
         return self._end(run, found, alerts, told)
 
     def _alerts(self, run: _Run) -> list[Alert]:
@@ -190,10 +190,3 @@ _FORGEABLE = list(Provenance)
 def _seconds_left(context: Any) -> int:
     left = getattr(context, "get_remaining_time_in_millis", None)
     return int(left()) // 1000 + 1 if left is not None else LEASE_SECONDS
-
-
-def _join(told: Told, more: Told) -> None:
-    told.sent += more.sent
-    told.known += more.known
-    told.unsent.update(more.unsent)
-    told.refused += more.refused

@@ -54,6 +54,13 @@ class Told(msgspec.Struct):
     refused: list[str] = []
     """Reasons why messages were given up."""
 
+    def join(self, more: Told) -> None:
+        """Adds what became of others."""
+        self.sent += more.sent
+        self.known += more.known
+        self.unsent.update(more.unsent)
+        self.refused += more.refused
+
 
 class Telling:
     """Tells of alerts, each notifier on its own.

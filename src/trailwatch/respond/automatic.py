@@ -16,7 +16,7 @@ import msgspec
 from trailwatch.config.automatic import AutomaticSettings
 from trailwatch.decode.records import to_mapping
 from trailwatch.detect.incidents import score
-from trailwatch.errors import ActionError, DecodeError, UsageError
+from trailwatch.errors import ActionError, DecodeError, SourceError, UsageError
 from trailwatch.model.alert import Alert
 from trailwatch.model.caps import Caps
 from trailwatch.model.case import OPEN, Case, CaseState
@@ -90,7 +90,7 @@ class Automatic:
         cases: where cases are kept.
         drafting: what plans are made with.
         equipment: what they are carried out with; its `stopped` is the freeze.
-        own: ARNs of whom trailwatch itself reads and acts as, so far as they are known.
+        own: gives the ARNs of whom trailwatch itself reads as; who acts is asked besides.
         answers: what people said to a case that waits.
     """
 
@@ -101,7 +101,7 @@ class Automatic:
         cases: Cases,
         drafting: Drafting,
         equipment: Equipment,
-        own: Sequence[str],
+        own: Callable[[], Sequence[str]],
         answers: Callable[[Case], Answer | None] = lambda _case: None,
     ) -> None:
         self._settings = settings
@@ -109,7 +109,7 @@ class Automatic:
         self._cases = cases
         self._drafting = drafting
         self._equipment = equipment
-        self._own = tuple(own)
+        self._own = own
         self._answers = answers
 
     def consider(self, candidate: Candidate) -> None:
@@ -222,8 +222,8 @@ class Automatic:
             return reason
         try:
             held = held_of(case.target, self._drafting.cloud)
-            own = (*self._own, self._drafting.cloud.identity(case.target.account))
-        except ActionError as error:
+            own = (*self._own(), self._drafting.cloud.identity(case.target.account))
+        except (ActionError, SourceError) as error:
             return f"it cannot be found out whether it is protected: {error}"
         return protection(held, self._settings, own)
 

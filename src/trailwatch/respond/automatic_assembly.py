@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -21,7 +21,7 @@ def automatic_of(
     tools: Responding,
     cases: Cases,
     book: AddressBook | None,
-    callers: Iterable[str],
+    callers: Callable[[], Sequence[str]],
     answers: Callable[[Case], Answer | None],
     stopped: Callable[[], str] | None = None,
 ) -> Automatic:
@@ -32,7 +32,7 @@ def automatic_of(
         tools: what plans are made with and carried out with.
         cases: where cases are kept.
         book: the tables of addresses, for the conditions of playbooks.
-        callers: ARNs of whom trailwatch reads as, so far as they are known.
+        callers: gives the ARNs of whom trailwatch reads as, besides those that the configuration names.
         answers: what people said to a case that waits.
         stopped: the freeze, where it is another one than that of `tools`.
 
@@ -48,7 +48,7 @@ def automatic_of(
         cases,
         tools.drafting,
         equipment,
-        (*own_arns(config), *callers),
+        lambda: (*own_arns(config), *callers()),
         answers,
     )
 

@@ -75,7 +75,7 @@ class AutomaticResponse(Quiet):
         archive = wiring.archive_of(config, environment)
         tools = responding(config, store.responses, archive, book, freeze, self._clock)
         cases = store.automatic.telling(notices)
-        return automatic_of(config, tools, cases, book, store.regions.callers(), self._answer)
+        return automatic_of(config, tools, cases, book, store.regions.callers, self._answer)
 
     def _answer(self, case: Case) -> Answer | None:
         """What people said in a channel since the case waits; one who declines is enough."""

@@ -100,7 +100,7 @@ def automatic(store, account, settings, clock, *, frozen=lambda: "", answers=lam
         store.automatic.telling(["mail"]),
         Drafting(EVERYTHING, account, NoPast()),
         Equipment(store.responses, account, EVERYTHING, clock, stopped=frozen),
-        own,
+        lambda: own,
         answers,
     )
 
