@@ -55,6 +55,8 @@ AT_ONCE = (
     correlation("feeder", "event_count", ("c",), limit=CorrelationLimit("gte", 2), alerting=False),
     correlation("again", "event_count", ("burst", "feeder"), limit=CorrelationLimit("gte", 3), span=2 * SPAN),
     correlation("both", "temporal", ("chain", "again"), group_by=()),
+    correlation("hidden", "event_count", ("a",), limit=CorrelationLimit("gte", 2), alerting=False),
+    correlation("found_out", "temporal_ordered", ("hidden", "c"), span=SPAN // 2),
 )
 SETTLED = (
     correlation("alone", "temporal", ("a", "b"), expression=AndTerm((RuleTerm("a"), NotTerm(RuleTerm("b"))))),

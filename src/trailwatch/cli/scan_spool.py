@@ -10,16 +10,8 @@ import msgspec
 
 from trailwatch.model.signal import Brief, Signal
 
-
-class Row(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A signal without its event."""
-
-    rule: int
-    base: int
-    event: int
-    """Number of its event in the piece."""
-    key: tuple[str, ...]
-    value: str
+Row = tuple[int, int, int, tuple[str, ...], str]
+"""A signal: number of the rule that eats it, of the rule that matched, of its event in the piece; key and value."""
 
 
 class Piece(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -48,7 +40,8 @@ class SignalSpool:
         self._file = path.open("x+b")
         self._wanted = frozenset(wanted)
         self._numbers: dict[str, int] = {}
-        self._names: list[str] = []
+        self.names: list[str] = []
+        """Ids of rules by the numbers that stand in rows."""
 
     def close(self) -> None:
         self._file.close()
@@ -76,15 +69,11 @@ class SignalSpool:
         while header := self._file.read(8):
             yield _PIECE(self._file.read(int.from_bytes(header, "big")))
 
-    def name(self, number: int) -> str:
-        """The id of the rule that has this number in a row."""
-        return self._names[number]
-
     def _number(self, rule_id: str) -> int:
         number = self._numbers.get(rule_id)
         if number is None:
-            number = self._numbers[rule_id] = len(self._names)
-            self._names.append(rule_id)
+            number = self._numbers[rule_id] = len(self.names)
+            self.names.append(rule_id)
         return number
 
 

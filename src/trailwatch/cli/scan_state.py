@@ -40,6 +40,8 @@ class ScanState:
         self._titles = titles_of(rules)
         self._actor_keys = ActorKeys(rules.correlations)
         self._linked: set[Link] = set()
+        self._where: dict[tuple[int, int], tuple[int, ...]] = {}
+        """Where the actor stands in the keys of signals, by the numbers of their two rules."""
         self._folder = tempfile.TemporaryDirectory(prefix="trailwatch-scan-")
         folder = Path(self._folder.name)
         try:
@@ -87,35 +89,38 @@ class ScanState:
 
     def _sifted(self, actor_at: ActorAt) -> Iterator[list[Signal]]:
         """The signals, under their actors, that can make a correlation hold."""
-        name, sieve = self._spool.name, Sieve(self._correlations)
+        names, sieve = self._spool.names, Sieve(self._correlations)
         for piece in self._spool.pieces():
-            for row, key in self._keyed(piece, actor_at):
-                sieve.count(name(row.rule), name(row.base), key, piece.acted[row.event][1], row.value)
+            for (rule, base, event, _, value), key in self._keyed(piece, actor_at):
+                sieve.count(names[rule], names[base], key, piece.acted[event][1], value)
         for piece in self._spool.pieces():
             left = [
                 (row, key)
                 for row, key in self._keyed(piece, actor_at)
-                if sieve.passes(name(row.rule), key, piece.acted[row.event][1])
+                if sieve.passes(names[row[0]], key, piece.acted[row[2]][1])
             ]
-            if left:
-                briefs = piece.events()
-                yield [
-                    Signal(name(row.rule), name(row.base), key, briefs[row.event].time, briefs[row.event], row.value)
-                    for row, key in left
-                ]
+            briefs = piece.events() if left else []
+            yield [
+                Signal(names[rule], names[base], key, briefs[event].time, briefs[event], value)
+                for (rule, base, event, _, value), key in left
+            ]
 
-    def _keyed(self, piece: Piece, actor_at: ActorAt) -> Iterator[tuple[Row, tuple[str, ...]]]:
+    def _keyed(self, piece: Piece, actor_at: ActorAt) -> list[tuple[Row, tuple[str, ...]]]:
         """Each signal with its key, in which the actor stands where it belongs."""
+        names, where = self._spool.names, self._where
         actors: dict[int, str] = {}
+        found: list[tuple[Row, tuple[str, ...]]] = []
         for row in piece.rows:
-            places = self._actor_keys.places(self._spool.name(row.rule), self._spool.name(row.base))
-            if not places:
-                yield row, row.key
-                continue
-            actor = actors.get(row.event)
-            if actor is None:
-                actor = actors[row.event] = actor_at(*piece.acted[row.event])
-            key = list(row.key)
-            for at in places:
-                key[at] = actor
-            yield row, tuple(key)
+            rule, base, event, key, _ = row
+            places = where.get((rule, base))
+            if places is None:
+                places = where[rule, base] = self._actor_keys.places(names[rule], names[base])
+            if places:
+                if event not in actors:
+                    actors[event] = actor_at(*piece.acted[event])
+                if len(key) == 1:
+                    key = (actors[event],)
+                else:
+                    key = tuple([actors[event] if at in places else text for at, text in enumerate(key)])
+            found.append((row, key))
+        return found

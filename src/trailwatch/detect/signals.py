@@ -27,6 +27,8 @@ LOCATION = "derived.location"
 """Where somebody is, as rules about travel ask."""
 KEYS_OF_ONE_EVENT = 64
 """So many combinations of values of one event at most go to one stateful rule."""
+WANTED_KEPT = 4096
+"""So many sets of rules that said yes together are remembered with what is wanted of their events."""
 HEARD_KEPT = 100_000
 """So many combinations of values are remembered as told; after that they are told anew, which changes nothing."""
 
@@ -132,6 +134,8 @@ class SignalMaker:
         said = tuple(rule_ids)
         wanted = self._wanted.get(said)
         if wanted is None:
+            if len(self._wanted) >= WANTED_KEPT:
+                self._wanted.clear()
             wanted = self._wanted[said] = self._sorted_out(said)
         event = _Event(record, origin, position)
         signals: list[Signal] = []
