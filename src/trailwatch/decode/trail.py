@@ -39,6 +39,8 @@ class RecordTexts(Sequence[msgspec.Raw]):
         self._records: list[msgspec.Raw] | None = None
         self._left = len(events) // _SHARE_ASKED
         """How many are still looked for one by one."""
+        self._known = (0, 0)
+        """Number and place of the one that was found last: the next is looked for from there."""
 
     def __len__(self) -> int:
         return len(self._events)
@@ -61,7 +63,8 @@ class RecordTexts(Sequence[msgspec.Raw]):
         """The text of a record, found by its id; None where it is not certain."""
         text, event = self._text, self._events[at]
         mark = b'"eventID":"%b"' % event.eventID.encode()
-        expected = len(text) * at // len(self._events)
+        known, start = self._known
+        expected = start + len(text) * (at - known) // len(self._events)
         place = -1
         for reach in _REACHES:
             place = text.find(mark, max(0, expected - reach), expected + reach)
@@ -73,6 +76,7 @@ class RecordTexts(Sequence[msgspec.Raw]):
             end = text.rfind(b"}]", max(place, len(text) - _LONGEST))
         if min(place, begin, end) < 0:
             return None
+        self._known = (at, place)
         record = text[begin : end + 1]
         try:
             return record if self._decode(record) == event else None

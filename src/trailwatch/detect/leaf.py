@@ -136,8 +136,7 @@ def _like(field: Field) -> ValueTest:
 
 
 def _like_any(patterns: list[str]) -> TextTest:
-    whole = compile_regex("(?s)^(?:" + "|".join(like_regex(pattern) for pattern in patterns) + ")$")
-    return lambda text: whole.search(text) is not None
+    return compile_regex("(?s)^(?:" + "|".join(like_regex(pattern) for pattern in patterns) + ")$")
 
 
 def like_regex(pattern: str) -> str:
@@ -163,7 +162,10 @@ def _regex(field: Field) -> ValueTest:
 
     def test(value: Any) -> bool:
         text = value if isinstance(value, str) else text_of(value)
-        return any(pattern.search(text) is not None for pattern in patterns)
+        for found in patterns:  # noqa: SIM110 a plain loop: any() with a generator takes twice as long
+            if found(text):
+                return True
+        return False
 
     return test
 

@@ -22,7 +22,7 @@ from trailwatch.detect.leaf import REFERENCES
 from trailwatch.detect.profile import Profile
 from trailwatch.detect.reason import Teller, teller
 from trailwatch.detect.record import Record, getter
-from trailwatch.detect.schema import FREE_FIELDS, build, classes_at, each_found
+from trailwatch.detect.schema import FREE_FIELDS, PLAIN_FIELDS, build, classes_at, each_found
 from trailwatch.rules.predicate import And, Const, Field, Not, Op, Or, Predicate, fields_of
 from trailwatch.rules.rule import Rule
 
@@ -184,7 +184,8 @@ class PlanTable:
         self._plans = 0
         self._full = False
         free = {root for field in asked for root in _roots_of(field)}
-        self.struct = build(dict.fromkeys((*self._paths, *further)), sorted(free))
+        plain = [path for field in asked for path in _paths_of(field) if path in PLAIN_FIELDS]
+        self.struct = build(dict.fromkeys((*self._paths, *plain, *further)), sorted(free))
         """What a record is decoded to."""
         self.decode: Callable[[Any], Any] = msgspec.json.Decoder(self.struct).decode
 
@@ -327,8 +328,13 @@ def _roots_of(field: Field) -> Iterator[str]:
     """The free-form fields that a test reads."""
     if field.path.startswith("derived."):
         yield "requestParameters"
-    paths = [field.path, *(map(str, field.values) if field.op in REFERENCES else ())]
-    yield from (root for path in paths if (root := path.partition(".")[0]) in FREE_FIELDS)
+    yield from (root for path in _paths_of(field) if (root := path.partition(".")[0]) in FREE_FIELDS)
+
+
+def _paths_of(field: Field) -> Iterator[str]:
+    """The fields that a test reads."""
+    yield field.path
+    yield from map(str, field.values if field.op in REFERENCES else ())
 
 
 def names_of(predicate: Predicate) -> frozenset[str] | None:
