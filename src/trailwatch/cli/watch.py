@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -15,7 +17,9 @@ from trailwatch.cli.main import Invocation
 if TYPE_CHECKING:
     from types import FrameType
 
+    from trailwatch.config.schema import Config
     from trailwatch.errors import TrailwatchError
+    from trailwatch.service.health import Health
     from trailwatch.service.report import CycleReport
 
 
@@ -27,11 +31,13 @@ def command(invocation: Invocation, regions: tuple[str, ...]) -> None:
     from trailwatch import wiring
     from trailwatch.clock import SystemClock
     from trailwatch.service.assembly import assemble
+    from trailwatch.service.health import Health
     from trailwatch.service.watch import watch
 
     stop = _stop_on_signals()
     config = invocation.config()
-    with wiring.open_store(config, invocation.environment) as store:
+    health = Health(SystemClock(), config.coverage.late, config.canary.within)
+    with wiring.open_store(config, invocation.environment) as store, _answering(config, health):
         assembly = assemble(config, invocation.environment, store, sys.stderr)
         skipped = skipped_rules(assembly)
 
@@ -39,8 +45,10 @@ def command(invocation: Invocation, regions: tuple[str, ...]) -> None:
             report.problems.extend(skipped)
             tell_failures(report)
             click.echo(report.line())
+            health.ended(report, store)
 
         def failed(error: TrailwatchError) -> None:
+            health.failed(error)
             click.echo(f"error: {error}", err=True)
 
         watch(
@@ -50,6 +58,19 @@ def command(invocation: Invocation, regions: tuple[str, ...]) -> None:
             ended=ended,
             failed=failed,
         )
+
+
+@contextmanager
+def _answering(config: Config, health: Health) -> Iterator[None]:
+    """Answers /healthz while it is entered, where the settings say so."""
+    if not config.watch.listen:
+        yield
+        return
+    from trailwatch.service.health import HealthServer
+
+    with HealthServer(config.watch.listen, health) as server:
+        click.echo(f"health: {server.url}")
+        yield
 
 
 def _stop_on_signals() -> threading.Event:
