@@ -1,4 +1,4 @@
-"""An intruder in a simulated account: begun with a leaked key, caught by one `trailwatch check`, told by mail.
+"""An intruder in a simulated account: begun with a leaked key, caught by one `trailwatch check`, locked out.
 
     python -m demo [--seed N] [--folder DIR]
 
@@ -17,12 +17,13 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+from demo.lock_out import lock_out
 from demo.parts import RECIPIENT, DemoError, Inbox, Trailwatch, running_lab, running_mail_server
 from demo.screen import Screen
 from trailwatch.clock import SystemClock
 from trailwatch.errors import TrailwatchError
 from trailwatch.simulate.company import Company, found
-from trailwatch.simulate.intruder import ADDRESS, BACK_DOOR, break_in
+from trailwatch.simulate.intruder import ADDRESS, BACK_DOOR, Loot, break_in
 from trailwatch.simulate.ordinary import work
 from trailwatch.simulate.stage import Seat, Stage, Step, open_stage
 
@@ -78,32 +79,45 @@ def play(
     folder: Path,
     seed: int,
 ) -> bool:
-    """The story from the empty account to the mail; whether the intruder was caught."""
+    """The story from the empty account to the lock-out; whether all of it went as it should."""
     chance = random.Random(seed)  # noqa: S311 a story that can be repeated
     stage, administrator = open_stage(variables, clock=SystemClock(), chance=chance)
     try:
         company, before = _move_in(screen, stage, administrator, trailwatch)
         # rules over time may conclude from the setting up after the first look
         opened = f"{SystemClock().now():%Y-%m-%dT%H:%M:%SZ}"
-        _work_and_break_in(screen, stage, company)
+        loot = _work_and_break_in(screen, stage, company)
+        proofs = _catch(screen, inbox, port, trailwatch, folder, (before, opened))
+        new = _new_alerts(trailwatch, before, opened)
+        proofs.append(lock_out(screen, stage, company, loot, administrator, trailwatch, new))
     finally:
         stage.close()
+    screen.verdict(proofs)
+    screen.line(f"mails, configuration and a picture of this are in {folder.name}/", "dim")
+    return all(good for good, _ in proofs)
+
+
+def _catch(
+    screen: Screen, inbox: Inbox, port: int, trailwatch: Trailwatch, folder: Path, known: tuple[set[str], str]
+) -> list[tuple[bool, str]]:
+    """What cron does a minute later, and what that proves."""
     screen.step("One minute later, cron runs")
     screen.command("trailwatch check")
     (folder / "trailwatch.toml").write_text(trailwatch.configure(port).read_text())
     done = trailwatch.run("check")
     screen.line(done.stdout.strip(), "green")
-    new = [one for one in trailwatch.alerts() if one["alert_id"] not in before and one["last_time"] >= opened]
+    new = _new_alerts(trailwatch, *known)
     screen.alerts(new)
     saved = _save_mails(inbox, folder)
     mails = inbox.mails()
     if mails:
         worst = max(range(len(mails)), key=lambda at: "critical" in str(mails[at]["Subject"]).lower())
         screen.mail(mails[worst], saved[worst])
-    proofs = judge(new, mails)
-    screen.verdict(proofs)
-    screen.line(f"mails, configuration and a picture of this are in {folder.name}/", "dim")
-    return all(good for good, _ in proofs)
+    return judge(new, mails)
+
+
+def _new_alerts(trailwatch: Trailwatch, before: set[str], opened: str) -> list[dict[str, Any]]:
+    return [one for one in trailwatch.alerts() if one["alert_id"] not in before and one["last_time"] >= opened]
 
 
 def _move_in(screen: Screen, stage: Stage, administrator: Seat, trailwatch: Trailwatch) -> tuple[Company, set[str]]:
@@ -117,19 +131,20 @@ def _move_in(screen: Screen, stage: Stage, administrator: Seat, trailwatch: Trai
     return company, {alert["alert_id"] for alert in known}
 
 
-def _work_and_break_in(screen: Screen, stage: Stage, company: Company) -> None:
+def _work_and_break_in(screen: Screen, stage: Stage, company: Company) -> Loot:
     begin = len(stage.script)
     work(stage, company)
     done = stage.script[begin:]
     screen.step("People work")
     screen.line(f"{len(done)} calls by {', '.join(sorted({step.who for step in done}))}")
     begin = len(stage.script)
-    break_in(stage, company)
+    loot = break_in(stage, company)
     deeds = stage.script[begin:]
     screen.step(f"Somebody else has dana's access key, and uses it from {ADDRESS}")
     screen.line(f"{len(deeds)} calls; among them, the intruder")
     for text in _told(deeds):
         screen.line(f"  - {text}", "red")
+    return loot
 
 
 def _told(deeds: Sequence[Step]) -> list[str]:

@@ -77,6 +77,9 @@ CONFIG = """\
 [check]
 plan_requests_per_region = 5
 
+[respond]
+recheck = "1s"
+
 [[notify]]
 type = "console"
 name = "terminal"

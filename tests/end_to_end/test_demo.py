@@ -23,7 +23,7 @@ def test_the_demo_catches_the_intruder_and_reads_well_in_a_log(tmp_path):
     assert "\x1b" not in done.stdout
     assert "Logging of a trail was stopped" in done.stdout
     assert "Subject: [trailwatch] CRITICAL" in done.stdout
-    assert done.stdout.count("  yes ") == 5
+    assert done.stdout.count("  yes ") == 6
     assert "  NO  " not in done.stdout
     assert (tmp_path / "demo.svg").read_text().startswith("<svg")
     mails = list(tmp_path.glob("mail-*.eml"))
