@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("what", metavar="WHAT")
+@click.argument("whats", metavar="WHAT...", nargs=-1, required=True)
 @target_options
 @click.option("--why", default="", help="Why; the journal keeps it.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def command(
     ctx: click.Context,
     /,
-    what: str,
+    whats: tuple[str, ...],
     account: str,
     reset_password: bool,
     devices: tuple[str, ...],
@@ -32,14 +32,15 @@ def command(
 ) -> None:
     """Do what a plan for WHAT says, or go on with the plan of that id. The plan is shown first, then asked for.
 
-    WHAT is an alert's or incident's id, user/NAME, role/NAME, an ARN, a key's id, or the id of a plan.
+    WHAT is an alert's or incident's id, user/NAME, role/NAME, an ARN, a key's id, or the id of a plan. Of several one
+    plan is made.
     """
     invocation: Invocation = ctx.obj
     with bench(invocation) as place:
-        if _is_plan(place, what):
-            _go_on(ctx, place, find_plan(place.store, what), yes=yes)
+        if len(whats) == 1 and _is_plan(place, whats[0]):
+            _go_on(ctx, place, find_plan(place.store, whats[0]), yes=yes)
             return
-        wish = wish_of(place, what, account, reset_password=reset_password, devices=devices)
+        wish = wish_of(place, whats, account, reset_password=reset_password, devices=devices)
         plan = plan_of(place, wish)
         show(plan, radius_of(place, plan, None), wish, "table", err=True)
         if not plan.steps:

@@ -19,7 +19,7 @@ INCOMPLETE = 3
 
 
 @click.command()
-@click.argument("what", metavar="WHAT")
+@click.argument("whats", metavar="WHAT...", nargs=-1, required=True)
 @target_options
 @click.option("--look-back", metavar="DURATION", help="How far back to ask who uses it; respond.look_back otherwise.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="How to print.")
@@ -27,17 +27,20 @@ INCOMPLETE = 3
 def command(
     ctx: click.Context,
     /,
-    what: str,
+    whats: tuple[str, ...],
     account: str,
     reset_password: bool,
     devices: tuple[str, ...],
     look_back: str | None,
     form: str,
 ) -> None:
-    """Show what would be done about WHAT: an alert's or incident's id, user/NAME, role/NAME, an ARN or a key's id."""
+    """Show what would be done about WHAT: an alert's or incident's id, user/NAME, role/NAME, an ARN or a key's id.
+
+    Of several WHAT one plan is made.
+    """
     invocation: Invocation = ctx.obj
     with bench(invocation) as place:
-        wish = wish_of(place, what, account, reset_password=reset_password, devices=devices)
+        wish = wish_of(place, whats, account, reset_password=reset_password, devices=devices)
         plan = plan_of(place, wish)
         used = radius_of(place, plan, look_back)
     show(plan, used, wish, form)

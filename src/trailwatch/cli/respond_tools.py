@@ -6,7 +6,7 @@ import getpass
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -96,7 +96,21 @@ def target_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def wish_of(place: Bench, what: str, account: str, *, reset_password: bool, devices: tuple[str, ...]) -> Wish:
+def wish_of(
+    place: Bench, whats: Sequence[str], account: str, *, reset_password: bool, devices: tuple[str, ...]
+) -> Wish:
+    """What is to be done about everything that a person names, as one.
+
+    Raises:
+        StoreError: one is no alert and no incident, or more than one.
+        UsageError: a final step was asked for about somebody who is no user.
+    """
+    from trailwatch.respond.request import joined
+
+    return joined([_wish_of(place, one, account, reset_password=reset_password, devices=devices) for one in whats])
+
+
+def _wish_of(place: Bench, what: str, account: str, *, reset_password: bool, devices: tuple[str, ...]) -> Wish:
     """What is to be done about WHAT.
 
     Raises:

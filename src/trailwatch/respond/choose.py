@@ -13,6 +13,7 @@ from trailwatch.detect.record import Record
 from trailwatch.errors import DecodeError
 from trailwatch.model.alert import Alert, Evidence
 from trailwatch.model.incident import Incident
+from trailwatch.model.principal import principal_of
 from trailwatch.model.response import Order, Target
 from trailwatch.ports import Action, AddressBook
 from trailwatch.respond.playbook import Playbook
@@ -69,7 +70,10 @@ class Chooser:
         asked: dict[str, bool] = {}
         for alert in alerts:
             asked.setdefault(alert.rule.respond, False)
-            for evidence in map(self._whole, alert.evidence):
+            for kept in alert.evidence:
+                evidence = self._whole(kept)
+                if not kept.record and not _by_principal(evidence, alert):
+                    continue
                 for playbook in self.answering(alert, evidence, incident):
                     asked[alert.rule.respond] = True
                     names[playbook.name] = None
@@ -116,6 +120,14 @@ class Chooser:
             for name in playbook.actions
             for target in self._actions[name].targets(plain)
         ]
+
+
+def _by_principal(evidence: Evidence, alert: Alert) -> bool:
+    """Whether the alert is about the caller: a rule over time may also need what somebody else did in good faith."""
+    try:
+        return principal_of(to_mapping(evidence.record)).key == alert.principal
+    except DecodeError:
+        return False
 
 
 def _holds(test: Test, record: Record) -> bool:

@@ -20,7 +20,8 @@ _KEY = re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{12,124}")
 _ARN = re.compile(r"arn:(aws[a-z-]*):(iam|sts)::([0-9]{12}):(user|role|assumed-role)/(.+)")
 _NAMED = re.compile(r"(user|role)[/ ](.+)")
 _ACTION = {TargetKind.USER: "lock-user", TargetKind.ROLE: "revoke-sessions", TargetKind.KEY: "deactivate-key"}
-FINAL = {"reset-password": TargetKind.USER, "remove-mfa": TargetKind.USER}
+CAUSES_NAMED = 3
+"""In the text of what a plan answers."""
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -71,6 +72,34 @@ def _key(key: str, account: str, cloud: Cloud) -> Target:
     if not isinstance(user, str) or not user:
         raise ActionError(f"access key {key}", f"nobody in account {account} has it", "is it of another account?")
     return Target(TargetKind.KEY, account, key, of=(("user", user),))
+
+
+def joined(wishes: Sequence[Wish]) -> Wish:
+    """Several wishes as one; the same action about the same target is one order.
+
+    Args:
+        wishes: at least one.
+    """
+    if len(wishes) == 1:
+        return wishes[0]
+    orders: dict[tuple[str, Target], Order] = {}
+    for order in (order for wish in wishes for order in wish.chosen.orders):
+        orders.setdefault((order.action, msgspec.structs.replace(order.target, evidence=b"")), order)
+    texts = [wish.cause for wish in wishes]
+    more = f", and {len(texts) - CAUSES_NAMED} more" if len(texts) > CAUSES_NAMED else ""
+    chosen = Chosen(
+        orders=tuple(orders.values()),
+        playbooks=_once(name for wish in wishes for name in wish.chosen.playbooks),
+        humans=_once(text for wish in wishes for text in wish.chosen.humans),
+        unanswered=_once(text for wish in wishes for text in wish.chosen.unanswered),
+    )
+    known = {order.target.name for order in chosen.orders}
+    notes = _once(note for wish in wishes for note in wish.notes if not known & set(note.split()))
+    return Wish(", ".join(texts[:CAUSES_NAMED]) + more, chosen, notes)
+
+
+def _once(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))
 
 
 def wish_for_target(target: Target, children: Children, final: Sequence[Order] = ()) -> Wish:

@@ -3,6 +3,7 @@
 import msgspec
 
 from trailwatch.model.alert import Alert, Evidence
+from trailwatch.model.principal import principal_of
 from trailwatch.model.response import TargetKind
 from trailwatch.model.rule import RuleInfo
 from trailwatch.model.severity import Severity
@@ -32,7 +33,19 @@ def alert_of(*records, respond="", severity=Severity.HIGH, keep=True):
         )
         for one in records
     )
-    return Alert("a1", rule, "Title", "p", "p", "111122223333", "us-east-1", 1, 1, len(records), evidence)
+    return Alert(
+        "a1",
+        rule,
+        "Title",
+        principal_of(records[-1]).key,
+        "p",
+        "111122223333",
+        "us-east-1",
+        1,
+        1,
+        len(records),
+        evidence,
+    )
 
 
 def playbook(**more):
@@ -92,6 +105,18 @@ def test_what_a_rule_over_time_concluded_from_is_looked_up():
 
     assert choose([alert]).orders == ()
     assert len(choose([alert], find=lambda _evidence: msgspec.json.encode(record)).orders) == 1
+
+
+def test_of_what_a_rule_over_time_needed_only_that_of_its_principal_hits_anybody():
+    innocent = event("CreateAccessKey", eventID="1", requestParameters={"userName": "dora"})
+    innocent["userIdentity"] |= {"userName": "admin", "arn": "arn:aws:iam::111122223333:user/admin"}
+    guilty = event("RunInstances", eventID="2")
+    records = {"1": innocent, "2": guilty}
+    alert = alert_of(innocent, guilty, respond="lock-user", keep=False)
+
+    chosen = choose([alert], find=lambda evidence: msgspec.json.encode(records[evidence.event_id]))
+
+    assert [(one.action, one.target.name) for one in chosen.orders] == [("lock-user", "dora")]
 
 
 def test_users_are_locked_before_roles_are_revoked():
