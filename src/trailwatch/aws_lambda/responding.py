@@ -19,8 +19,9 @@ from trailwatch.model.alert import Alert
 from trailwatch.model.provenance import Provenance
 from trailwatch.ports import AddressBook, Clock
 from trailwatch.respond.assembly import responding
-from trailwatch.respond.automatic import Automatic, Candidate
+from trailwatch.respond.automatic import Automatic
 from trailwatch.respond.automatic_assembly import automatic_of
+from trailwatch.respond.sieve import Candidate
 
 RECHECK_SECONDS = 5.0
 """An invocation has little time; what does not hold shows in the next event."""
@@ -95,5 +96,7 @@ def automatic_over(
     recheck = min(RECHECK_SECONDS, tools.equipment.recheck_seconds)
     tools = tools._replace(equipment=msgspec.structs.replace(tools.equipment, recheck_seconds=recheck))
     callers = functools.cache(lambda: (access.ask_caller()[1],))
-    automatic = automatic_of(config, tools, cases, book, callers, lambda _case: None, TableFreeze(table).frozen)
+    automatic = automatic_of(
+        config, tools, cases, book, callers, lambda _case: None, stopped=TableFreeze(table).frozen
+    )
     return automatic, cases

@@ -7,30 +7,24 @@ tells of it, and only whoever kept the change that begins it carries it out.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from trailwatch.config.automatic import AutomaticSettings
-from trailwatch.decode.records import to_mapping
-from trailwatch.detect.incidents import score
-from trailwatch.errors import ActionError, DecodeError, SourceError, UsageError
-from trailwatch.model.alert import Alert
+from trailwatch.errors import ActionError, SourceError, UsageError
 from trailwatch.model.caps import Caps
 from trailwatch.model.case import OPEN, Case, CaseState
-from trailwatch.model.incident import Incident
-from trailwatch.model.message import Message
-from trailwatch.model.provenance import Provenance
-from trailwatch.model.response import Order, Plan, StepKind, Target
+from trailwatch.model.response import Plan, StepKind, Target
 from trailwatch.respond.apply import Equipment, apply
 from trailwatch.respond.automatic_words import message_of
-from trailwatch.respond.choose import Chooser, Chosen
-from trailwatch.respond.guard import distrust, protection, ungrounded
+from trailwatch.respond.cases import Answer, Cases, case_id_of, decided_case, kept_once_more
+from trailwatch.respond.choose import Chosen
+from trailwatch.respond.guard import protection
 from trailwatch.respond.held import held_of
 from trailwatch.respond.plan import Drafting, make_plan
 from trailwatch.respond.progress import read_progress
+from trailwatch.respond.sieve import Candidate, Proven, Sieve
 
 WHO = "automatic"
 AGAIN_SECONDS = 86400
@@ -42,51 +36,12 @@ LEASE_SECONDS = 300
 SETTLED = (CaseState.DECLINED, CaseState.EXPIRED)
 
 
-class Cases(Protocol):
-    """Where cases are kept."""
-
-    def find(self, case_id: str) -> Case | None:
-        """The case as it is now."""
-
-    def open(self) -> list[Case]:
-        """Those in which something is still to come, the oldest first."""
-
-    def keep(self, case: Case, message: Message | None) -> bool:
-        """Keeps the case together with what is to be told of it.
-
-        False, with nothing kept, where somebody else kept it since it was read.
-        """
-
-    def take(self, plan_id: str, now: int, caps: Caps) -> str:
-        """Takes one of the responses that the caps leave, once for each plan; why there is none, or empty."""
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What somebody said to a case that waits."""
-
-    approved: bool
-    who: str
-
-
-class Candidate(msgspec.Struct, frozen=True):
-    """Alerts that belong together."""
-
-    alerts: tuple[Alert, ...]
-    thread: str
-    """The conversation that they are told in: an incident's id, or a principal."""
-    incident: Incident | None = None
-    provenance: Mapping[str, Provenance] = {}
-    """By event id, the way on which an event came."""
-    otherwise: Provenance = Provenance.FILE
-    """The way of all others."""
-
-
 class Automatic:
     """Automatic response.
 
     Args:
         settings: what the user allows.
-        chooser: asks the playbooks that may run by themselves, and no others.
+        sieve: says whom events prove something against.
         cases: where cases are kept.
         drafting: what plans are made with.
         equipment: what they are carried out with; its `stopped` is the freeze.
@@ -97,7 +52,7 @@ class Automatic:
     def __init__(
         self,
         settings: AutomaticSettings,
-        chooser: Chooser,
+        sieve: Sieve,
         cases: Cases,
         drafting: Drafting,
         equipment: Equipment,
@@ -105,7 +60,7 @@ class Automatic:
         answers: Callable[[Case], Answer | None] = lambda _case: None,
     ) -> None:
         self._settings = settings
-        self._chooser = chooser
+        self._sieve = sieve
         self._cases = cases
         self._drafting = drafting
         self._equipment = equipment
@@ -118,22 +73,8 @@ class Automatic:
         Raises:
             StoreError: cases or the journal cannot be kept.
         """
-        trusted = [one for alert in candidate.alerts if (one := self._trusted(alert, candidate)) is not None]
-        if not trusted:
-            return
-        points = score(trusted, {})
-        incident = candidate.incident
-        if incident is not None:  # what others provoked must not make it worse than it is
-            points = min(points, incident.score)
-            incident = msgspec.structs.replace(incident, alerts=tuple(trusted), score=points)
-        by_target: dict[Target, list[Order]] = {}
-        for order in self._chooser.choose(trusted, incident).orders:
-            if self._is_meant(order, trusted, points):
-                by_target.setdefault(msgspec.structs.replace(order.target, evidence=b""), []).append(order)
-        times = {one.event_id: one.time for alert in trusted for one in alert.evidence}
-        for target, orders in by_target.items():
-            newest = max(times[order.event_id] for order in orders)
-            self._open(target, orders, candidate, newest)
+        for found in self._sieve.targets(candidate, self._now()):
+            self._open(found, candidate)
 
     def settle(self) -> None:
         """Goes on with every case in which something is to come: answers, ends of waiting, what was cut off.
@@ -150,46 +91,26 @@ class Automatic:
             elif now > case.until and case.plan is not None:
                 resumed = msgspec.structs.replace(case, until=now + LEASE_SECONDS)
                 if self._keep(resumed, tell=False):
-                    self._carry_out(_next(resumed), case.plan)
+                    self._carry_out(kept_once_more(resumed), case.plan)
 
-    def _trusted(self, alert: Alert, candidate: Candidate) -> Alert | None:
-        """The alert with only those of its events that can be trusted; None where there is none."""
-        now = self._now()
-        kept = []
-        for one in alert.evidence:
-            way = candidate.provenance.get(one.event_id, candidate.otherwise)
-            try:
-                if not distrust(to_mapping(one.record), way, now, self._settings):
-                    kept.append(one)
-            except DecodeError:
-                continue  # of a correlation, or cut short
-        return msgspec.structs.replace(alert, evidence=tuple(kept)) if kept else None
-
-    def _is_meant(self, order: Order, trusted: Iterable[Alert], points: int) -> bool:
-        playbook = self._settings.playbooks.get(order.playbook)
-        if playbook is None or points < playbook.min_score:
-            return False
-        if max(alert.severity for alert in trusted) < playbook.min_severity:
-            return False
-        return not ungrounded(order.target, to_mapping(order.target.evidence))
-
-    def _open(self, target: Target, orders: Sequence[Order], candidate: Candidate, newest: int) -> None:
-        now, case_id = self._now(), case_id_of(target)
+    def _open(self, found: Proven, candidate: Candidate) -> None:
+        now, case_id = self._now(), case_id_of(found.target)
         before = self._cases.find(case_id)
-        if before is not None and self._stands(before, newest, now):
+        if before is not None and self._stands(before, found.newest, now):
             return
-        asked = [self._settings.playbooks[name] for name in dict.fromkeys(order.playbook for order in orders)]
+        playbooks = tuple(dict.fromkeys(order.playbook for order in found.orders))
+        asked = [self._settings.playbooks[name] for name in playbooks]
         patience = int(max(one.approval for one in asked))
         case = Case(
             id=case_id,
-            target=target,
-            orders=tuple(orders),
-            playbooks=tuple(dict.fromkeys(order.playbook for order in orders)),
-            cause=_cause(candidate),
+            target=found.target,
+            orders=found.orders,
+            playbooks=playbooks,
+            cause=candidate.cause,
             thread=candidate.thread,
             state=CaseState.WAITING if patience else CaseState.APPROVED,
             changed=now,
-            evidence=newest,
+            evidence=found.newest,
             until=now + patience if patience else 0,
             acts_unasked=all(one.on_silence == "act" for one in asked),
             version=before.version if before else 0,
@@ -200,7 +121,7 @@ class Automatic:
             if not refused or (before is not None and now - before.changed >= AGAIN_SECONDS):
                 self._refuse(case, reason)
         elif self._keep(case, tell=patience > 0) and not patience:
-            self._begin(_next(case))
+            self._begin(kept_once_more(case))
 
     def _stands(self, before: Case, newest: int, now: int) -> bool:
         """Whether what was decided about the target still holds."""
@@ -239,7 +160,7 @@ class Automatic:
     def _decide(self, case: Case, answer: Answer, now: int) -> None:
         decided = decided_case(case, answer, now)
         if self._keep(decided, tell=not answer.approved) and answer.approved:
-            self._begin(_next(decided))
+            self._begin(kept_once_more(decided))
 
     def _begin(self, case: Case) -> None:
         """Carries out an approved case, unless the guard is against it by now."""
@@ -256,7 +177,7 @@ class Automatic:
             case, state=CaseState.BEGUN, changed=now, until=now + LEASE_SECONDS, plan=plan, reason=""
         )
         if self._keep(begun, tell=False):
-            self._carry_out(_next(begun), plan)
+            self._carry_out(kept_once_more(begun), plan)
 
     def _carry_out(self, case: Case, plan: Plan) -> None:
         caps = Caps(self._settings.per_hour, self._settings.per_day)
@@ -281,47 +202,10 @@ class Automatic:
         self._keep(refused)
 
     def _keep(self, case: Case, *, tell: bool = True) -> bool:
-        return self._cases.keep(case, message_of(_next(case), self._now()) if tell else None)
+        return self._cases.keep(case, message_of(kept_once_more(case), self._now()) if tell else None)
 
     def _now(self) -> int:
         return int(self._equipment.clock.now().timestamp())
-
-
-def case_id_of(target: Target) -> str:
-    """12 hex digits; the same for the same target, whatever led to it."""
-    return hashlib.sha256(f"case\0{target}".encode("utf-8", "surrogatepass")).hexdigest()[:12]
-
-
-def decided_case(case: Case, answer: Answer, now: int) -> Case:
-    """A waiting case after somebody answered."""
-    state = CaseState.APPROVED if answer.approved else CaseState.DECLINED
-    return msgspec.structs.replace(case, state=state, changed=now, decided_by=answer.who)
-
-
-def decide(cases: Cases, case_id: str, answer: Answer, now: int) -> Case:
-    """The case after somebody answered; what was approved is carried out by whoever settles cases next.
-
-    Raises:
-        UsageError: there is no such case, or it does not wait.
-        StoreError: cases cannot be kept.
-    """
-    case = cases.find(case_id)
-    if case is None:
-        raise UsageError(f"case {case_id}", "there is no such case", "the message that asks for approval names it")
-    if case.state is not CaseState.WAITING or now >= case.until:
-        state = "expired" if case.state is CaseState.WAITING else case.state.value
-        raise UsageError(
-            f"case {case_id}", f"it does not wait, it is {state}", "`trailwatch respond plan` makes a plan"
-        )
-    decided = decided_case(case, answer, now)
-    if not cases.keep(decided, None if answer.approved else message_of(_next(decided), now)):
-        raise UsageError(f"case {case_id}", "somebody else answered at the same moment", "look at it again")
-    return _next(decided)
-
-
-def _next(case: Case) -> Case:
-    """The case as it is once it was kept."""
-    return msgspec.structs.replace(case, version=case.version + 1)
 
 
 def _unfit(plan: Plan, target: Target) -> str:
@@ -337,9 +221,3 @@ def _unfit(plan: Plan, target: Target) -> str:
             if step.account != target.account or step.thing.get(kind, target.name) not in whose:
                 return f"a step of the plan is about somebody else: {step.does}"
     return ""
-
-
-def _cause(candidate: Candidate) -> str:
-    if candidate.incident is not None:
-        return f"incident {candidate.incident.id}"
-    return "alert " + ", ".join(alert.id[:12] for alert in candidate.alerts)

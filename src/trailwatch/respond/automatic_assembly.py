@@ -8,12 +8,16 @@ import msgspec
 
 from trailwatch.config.schema import Config
 from trailwatch.errors import ConfigError
+from trailwatch.model.alert import Evidence
 from trailwatch.model.case import Case
 from trailwatch.ports import AddressBook
 from trailwatch.respond.assembly import IN_PLAYBOOKS, Responding
-from trailwatch.respond.automatic import Answer, Automatic, Cases
+from trailwatch.respond.automatic import Automatic
+from trailwatch.respond.cases import Answer, Cases
 from trailwatch.respond.choose import Chooser
 from trailwatch.respond.playbook import PlaybookSet
+from trailwatch.respond.reach import Children
+from trailwatch.respond.sieve import Sieve
 
 
 def automatic_of(
@@ -23,7 +27,10 @@ def automatic_of(
     book: AddressBook | None,
     callers: Callable[[], Sequence[str]],
     answers: Callable[[Case], Answer | None],
+    *,
     stopped: Callable[[], str] | None = None,
+    find: Callable[[Evidence], bytes | None] = lambda _evidence: None,
+    children: Children = lambda _node: (),
 ) -> Automatic:
     """Automatic response as the configuration wants it.
 
@@ -35,6 +42,8 @@ def automatic_of(
         callers: gives the ARNs of whom trailwatch reads as, besides those that the configuration names.
         answers: what people said to a case that waits.
         stopped: the freeze, where it is another one than that of `tools`.
+        find: the record of an event of which an alert has only the id.
+        children: what came of an identity.
 
     Raises:
         ConfigError: a playbook that may run by itself cannot be used.
@@ -44,7 +53,7 @@ def automatic_of(
         equipment = msgspec.structs.replace(equipment, stopped=stopped)
     return Automatic(
         config.respond.automatic,
-        _chooser(config, tools.playbooks, book),
+        Sieve(config.respond.automatic, _chooser(config, tools.playbooks, book), find, children),
         cases,
         tools.drafting,
         equipment,

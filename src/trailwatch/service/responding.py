@@ -19,7 +19,8 @@ from trailwatch.store.store import Store
 
 if TYPE_CHECKING:
     from trailwatch.model.case import Case
-    from trailwatch.respond.automatic import Answer, Automatic
+    from trailwatch.respond.automatic import Automatic
+    from trailwatch.respond.cases import Answer
 
 
 class AutomaticResponse(Quiet):
@@ -56,7 +57,7 @@ class AutomaticResponse(Quiet):
         return self._store.outbox.waiting_by_notifier() != before
 
     def _respond(self, automatic: Automatic, pending: Sequence[Alert]) -> None:
-        from trailwatch.respond.automatic import Candidate
+        from trailwatch.respond.sieve import Candidate
 
         for thread, alerts in _together(pending):
             incident = stored_incident(self._store, alerts[0].incident)
@@ -68,18 +69,29 @@ class AutomaticResponse(Quiet):
         from trailwatch.respond.assembly import responding
         from trailwatch.respond.automatic_assembly import automatic_of
         from trailwatch.respond.freeze import freeze_path
+        from trailwatch.respond.past import ArchivePast
+        from trailwatch.respond.reach import LONGEST_SESSION_SECONDS
 
         config, environment, store = self._config, self._environment, self._store
         freeze = freeze_path(wiring.state_path(config, environment))
         book = wiring.addresses_of(config, store.regions.callers())
         archive = wiring.archive_of(config, environment)
         tools = responding(config, store.responses, archive, book, freeze, self._clock)
-        cases = store.automatic.telling(notices)
-        return automatic_of(config, tools, cases, book, store.regions.callers, self._answer)
+        since = int(self._clock.now().timestamp()) - LONGEST_SESSION_SECONDS
+        return automatic_of(
+            config,
+            tools,
+            store.automatic.telling(notices),
+            book,
+            store.regions.callers,
+            self._answer,
+            find=ArchivePast(archive).record,
+            children=lambda node: store.lineage.children(node, since),
+        )
 
     def _answer(self, case: Case) -> Answer | None:
         """What people said in a channel since the case waits; one who declines is enough."""
-        from trailwatch.respond.automatic import Answer
+        from trailwatch.respond.cases import Answer
 
         said = [one for one in self._store.conversations.approvals(case.id) if one.heard >= case.changed]
         for one in sorted(said, key=lambda heard: heard.reply.verb != "decline"):

@@ -10,10 +10,11 @@ from trailwatch.model.rule import RuleInfo
 from trailwatch.model.severity import Severity
 from trailwatch.respond.actions.catalog import ACTIONS, BY_HAND
 from trailwatch.respond.apply import Equipment
-from trailwatch.respond.automatic import Automatic, Candidate
+from trailwatch.respond.automatic import Automatic
 from trailwatch.respond.choose import Chooser
 from trailwatch.respond.plan import Drafting
 from trailwatch.respond.playbook import Playbook
+from trailwatch.respond.sieve import Candidate, Sieve
 from trailwatch.testing import ACCOUNT, START, event
 
 OWN_ROLE = f"arn:aws:iam::{ACCOUNT}:role/trailwatch-responder"
@@ -92,11 +93,12 @@ class NoPast:
         return ()
 
 
-def automatic(store, account, settings, clock, *, frozen=lambda: "", answers=lambda _case: None, own=()):
+def automatic(store, account, settings, clock, *, frozen=lambda: "", answers=lambda _case: None, own=(), **more):
     """Automatic response over a real store, with one playbook that answers everything with every action."""
+    playbooks = {name: msgspec.structs.replace(PLAYBOOK, name=name) for name in settings.playbooks}
     return Automatic(
         settings,
-        Chooser({name: msgspec.structs.replace(PLAYBOOK, name=name) for name in settings.playbooks}, EVERYTHING),
+        Sieve(settings, Chooser(playbooks, EVERYTHING), **more),
         store.automatic.telling(["mail"]),
         Drafting(EVERYTHING, account, NoPast()),
         Equipment(store.responses, account, EVERYTHING, clock, stopped=frozen),

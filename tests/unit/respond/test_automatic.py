@@ -10,7 +10,7 @@ from trailwatch.model.message import Kind
 from trailwatch.model.provenance import Provenance
 from trailwatch.model.severity import Severity
 from trailwatch.respond.apply import Equipment
-from trailwatch.respond.automatic import Answer, decide
+from trailwatch.respond.cases import Answer, decide
 from trailwatch.respond.undo import undo
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store

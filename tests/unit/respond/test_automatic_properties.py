@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from trailwatch.config.automatic import AutomaticPlaybook, AutomaticSettings
 from trailwatch.model.provenance import Provenance
 from trailwatch.model.severity import Severity
-from trailwatch.respond.automatic import Answer
+from trailwatch.respond.cases import Answer
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
 from trailwatch.testing import ACCOUNT, FixedClock
