@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import tzinfo
@@ -179,8 +180,10 @@ class SlackNotifier:
 
 
 def client_of(token: str, api: str, timeout: float) -> WebClient:
-    """A client that leaves trying again to the outbox."""
-    return WebClient(token=token, base_url=api, timeout=max(1, round(timeout)), retry_handlers=[])
+    """A client that leaves trying again to the outbox, and saying what went wrong to whoever called it."""
+    silent = logging.Logger("slack")  # noqa: LOG001 one of our own: what it logs would reach cron's mail
+    silent.addHandler(logging.NullHandler())
+    return WebClient(token=token, base_url=api, timeout=max(1, round(timeout)), retry_handlers=[], logger=silent)
 
 
 def _code(error: SlackApiError) -> str:
