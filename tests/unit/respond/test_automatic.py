@@ -9,6 +9,7 @@ from trailwatch.model.case import CaseState
 from trailwatch.model.message import Kind
 from trailwatch.model.provenance import Provenance
 from trailwatch.model.severity import Severity
+from trailwatch.model.signal import Link
 from trailwatch.respond.apply import Equipment
 from trailwatch.respond.cases import Answer, decide
 from trailwatch.respond.undo import undo
@@ -315,6 +316,49 @@ def test_the_command_refuses_what_it_does_not_know_and_what_is_over(stage):
         decide(stage.store.automatic, "nothing", Answer(approved=True, who="ops"), NOW)
     with pytest.raises(UsageError, match="it does not wait, it is expired"):
         decide(stage.store.automatic, stage.case.id, Answer(approved=True, who="ops"), NOW + 600)
+
+
+TAKEN = Link("assumed-name", "key:AKIA1", "arn:aws:sts::111122223333:assumed-role/admin/x", NOW, "e", "111122223333")
+
+
+def locked_with_links(stage, alert, *links, **more):
+    children = {link.parent: [link] for link in links}
+    responding = automatic(
+        stage.store, stage.account, AT_ONCE, stage.clock, children=lambda node: children.get(node, ()), **more
+    )
+    responding.consider(candidate(alert, way=Provenance.EVENT_HISTORY))
+    return stage.account.locked
+
+
+def test_sessions_of_a_role_that_was_taken_are_revoked_together_with_who_took_it(stage):
+    alert = msgspec.structs.replace(alert_of(by_user("ListBuckets", "dora", key="ASIA1")), identity="key:AKIA1")
+
+    assert locked_with_links(stage, alert, TAKEN) == ["user dora", "role admin"]
+
+
+def test_a_protected_role_that_was_taken_is_left_alone(stage):
+    stage.account.tags["admin"] = {"trailwatch:protected": ""}
+    alert = msgspec.structs.replace(alert_of(by_user("ListBuckets", "dora", key="ASIA1")), identity="key:AKIA1")
+
+    assert locked_with_links(stage, alert, TAKEN) == ["user dora"]
+
+
+def test_what_a_victim_took_is_not_followed_from_an_event_that_anybody_can_provoke(stage):
+    forged = by_user("ConsoleLogin", "dora", responseElements={"ConsoleLogin": "Failure"})
+    alert = alert_of(forged, by_user("ListBuckets", "dora", key="ASIA1"))
+    first, second = alert.evidence
+    evidence = (first, msgspec.structs.replace(second, time=NOW + 1))
+    alert = msgspec.structs.replace(alert, evidence=evidence, identity="key:AKIA1")
+
+    assert locked_with_links(stage, alert, TAKEN) == ["user dora"]
+
+
+def test_a_rule_over_time_is_answered_by_the_events_that_the_archive_has(stage):
+    alert = alert_of(ROLE)
+    empty = msgspec.structs.replace(alert, evidence=(msgspec.structs.replace(alert.evidence[0], record=b""),))
+
+    assert locked_with_links(stage, empty) == []
+    assert locked_with_links(stage, empty, find=lambda _one: alert.evidence[0].record) == ["role deploy"]
 
 
 class Died(BaseException):
