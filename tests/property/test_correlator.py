@@ -244,8 +244,8 @@ def test_lateness_within_the_bound_changes_nothing_that_has_to_settle(found, dat
             alerts.take(firings)
             assert late == 0
             at += len(batch)
-            # everything that has not come yet arrives from then on
-            reached = arrivals[at] if at < len(arrivals) else arrivals[-1]
+            # all that arrives until then has come; the next one may be as late as can be in the second after
+            reached = arrivals[at] - 1 if at < len(arrivals) else arrivals[-1]
             alerts.take(correlator.judge(START + reached)[0])
         correlator = Correlator(SETTLED, store.signals)
         for _ in range(4):
