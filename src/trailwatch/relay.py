@@ -165,6 +165,8 @@ class _Relay:
             with self._store.transaction():
                 self._outbox.succeeded(item, receipt.answer, now, receipt.handle)
                 over = self._store.conversations.delivers(item.notifier)
+                if over is not None and now - over.since >= OVERDUE_SECONDS:
+                    self._outbox.hurry(item.notifier, now)
                 if over is not None and over.told is not None and over.told >= over.since:
                     self._notice(item.notifier, delivers_again(over, now))
             self._report.sent += 1

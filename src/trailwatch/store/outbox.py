@@ -181,6 +181,12 @@ class Outbox:
             else:
                 self._db.execute("UPDATE outbox SET state = 'waiting', due = ? WHERE id = ?", (due, item.id))
 
+    def hurry(self, notifier: str, now: int) -> None:
+        """Everything that waits for this notifier is due: it delivers again."""
+        self._db.execute(
+            "UPDATE outbox SET due = ?1 WHERE notifier = ?2 AND state = 'waiting' AND due > ?1", (now, notifier)
+        )
+
     def give_up(self, item: Item, now: int) -> None:
         """Makes a waiting one dead without an attempt."""
         with self._db.transaction():
