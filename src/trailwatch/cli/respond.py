@@ -11,6 +11,8 @@ LAZY: dict[str, Entry] = {
     "apply": Entry("trailwatch.cli.respond_apply", "Carry a plan out, or go on with one that was cut off."),
     "status": Entry("trailwatch.cli.respond_status", "What was done, and how far it got."),
     "undo": Entry("trailwatch.cli.respond_undo", "Put back what was there before."),
+    "approve": Entry("trailwatch.cli.respond_approve", "Say yes to what waits to be done automatically."),
+    "decline": Entry("trailwatch.cli.respond_decline", "Say no to it."),
     "freeze": Entry("trailwatch.cli.respond_freeze", "Stop every response, or let them go on."),
     "export": Entry("trailwatch.cli.respond_export", "Write the journal of a plan as evidence."),
     "playbooks": Entry("trailwatch.cli.respond_playbooks", "List playbooks, and what is wrong with them."),

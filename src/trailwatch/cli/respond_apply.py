@@ -38,7 +38,7 @@ def command(
     invocation: Invocation = ctx.obj
     with bench(invocation) as place:
         if len(whats) == 1 and _is_plan(place, whats[0]):
-            _go_on(ctx, place, find_plan(place.store, whats[0]), yes=yes)
+            _go_on(ctx, place, find_plan(place.journal, whats[0]), yes=yes)
             return
         wish = wish_of(place, whats, account, reset_password=reset_password, devices=devices)
         plan = plan_of(place, wish)
@@ -53,7 +53,7 @@ def _is_plan(place: Bench, what: str) -> bool:
     from trailwatch.respond.request import is_name
 
     prefix = what.strip().lower()
-    if is_name(what) or not place.store.responses.find(prefix, 1):
+    if is_name(what) or not place.journal.find(prefix, 1):
         return False
     return not place.store.incidents.find(prefix, 1) and not place.store.alerts.find(prefix, 1)
 
@@ -62,7 +62,7 @@ def _go_on(ctx: click.Context, place: Bench, plan_id: str, *, yes: bool) -> None
     from trailwatch.cli.respond_output import progress_page
     from trailwatch.respond.progress import read_progress
 
-    progress = read_progress(place.store.responses, plan_id)
+    progress = read_progress(place.journal, plan_id)
     if progress is None:  # between the two looks nobody removes entries
         return
     for line in progress_page(progress):

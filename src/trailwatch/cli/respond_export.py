@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trailwatch.cli.main import Invocation
-from trailwatch.cli.respond_tools import find_plan
+from trailwatch.cli.respond_tools import find_plan, journal_of
 from trailwatch.errors import StoreError
 
 if TYPE_CHECKING:
@@ -33,8 +33,10 @@ def command(invocation: Invocation, plan_id: str, path: Path | None) -> None:
     """
     from trailwatch import wiring
 
-    with wiring.open_store(invocation.config(), invocation.environment) as store:
-        lines = evidence(store.responses.entries(find_plan(store, plan_id)))
+    config = invocation.config()
+    with wiring.open_store(config, invocation.environment) as store:
+        journal = journal_of(config, store)
+        lines = evidence(journal.entries(find_plan(journal, plan_id)))
     digest = hashlib.sha256(lines).hexdigest()
     if path is None:
         click.echo(lines, nl=False)

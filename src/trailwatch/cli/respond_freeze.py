@@ -1,11 +1,11 @@
-"""`trailwatch respond freeze`: nothing is changed at AWS as long as a file beside the state file is there."""
+"""`trailwatch respond freeze`: nothing is changed at AWS as long as a file beside the state file says so."""
 
 from __future__ import annotations
 
 import click
 
 from trailwatch.cli.main import Invocation
-from trailwatch.cli.respond_tools import asking
+from trailwatch.cli.respond_tools import asking, freezes_of
 
 
 @click.command()
@@ -14,13 +14,13 @@ from trailwatch.cli.respond_tools import asking
 @click.pass_obj
 def command(invocation: Invocation, switch: str, why: str) -> None:
     """Stop every response, by hand and automatic, or let them go on. Undoing is never stopped."""
-    from trailwatch import wiring
     from trailwatch.model.inert import for_terminal
-    from trailwatch.respond.freeze import freeze, freeze_path, frozen, thaw
+    from trailwatch.respond.freeze import first_reason
 
-    path = freeze_path(wiring.state_path(invocation.config(), invocation.environment))
-    if switch == "on":
-        freeze(path, asking(), why)
-    elif switch == "off":
-        thaw(path)
-    click.echo(for_terminal(frozen(path)) or "responses are not frozen")
+    freezes = freezes_of(invocation.config(), invocation.environment)
+    for place in freezes:
+        if switch == "on":
+            place.freeze(asking(), why)
+        elif switch == "off":
+            place.thaw()
+    click.echo(for_terminal(first_reason(freezes)) or "responses are not frozen")

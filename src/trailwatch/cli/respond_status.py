@@ -8,7 +8,7 @@ import sys
 import click
 
 from trailwatch.cli.main import Invocation
-from trailwatch.cli.respond_tools import find_plan
+from trailwatch.cli.respond_tools import find_plan, freezes_of, journal_of
 
 _COLUMNS = {"created": "created", "plan": "plan", "standing": "standing", "for": "cause", "by": "who", "why": "why"}
 
@@ -24,16 +24,16 @@ def command(invocation: Invocation, plan_id: str | None, limit: int, form: str) 
     from trailwatch.cli.respond_output import progress_page, progress_row
     from trailwatch.cli.scan_output import write_jsonl, write_table
     from trailwatch.model.inert import for_terminal
-    from trailwatch.respond.freeze import freeze_path, frozen
+    from trailwatch.respond.freeze import first_reason
     from trailwatch.respond.progress import read_progress
 
     config, environment = invocation.config(), invocation.environment
-    reason = frozen(freeze_path(wiring.state_path(config, environment)))
+    reason = first_reason(freezes_of(config, environment))
     if reason:
         click.echo(for_terminal(reason), err=True)
     with wiring.open_store(config, environment) as store:
-        journal = store.responses
-        ids = [find_plan(store, plan_id)] if plan_id else journal.latest(limit)
+        journal = journal_of(config, store)
+        ids = [find_plan(journal, plan_id)] if plan_id else journal.latest(limit)
         found = [one for plan in ids if (one := read_progress(journal, plan)) is not None]
     if plan_id:
         if form == "json":

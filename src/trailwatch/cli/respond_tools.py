@@ -6,7 +6,7 @@ import getpass
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,12 +14,18 @@ import click
 
 from trailwatch.cli.main import Invocation
 from trailwatch.errors import StoreError, UsageError
+from trailwatch.model.severity import Severity
 
 if TYPE_CHECKING:
     from trailwatch.archive import Archive
     from trailwatch.config.schema import Config
+    from trailwatch.dynamo.table import Table
+    from trailwatch.model.case import Case
     from trailwatch.model.response import Order
+    from trailwatch.ports import Journal
     from trailwatch.respond.assembly import Responding
+    from trailwatch.respond.cases import Cases
+    from trailwatch.respond.freeze import Freeze
     from trailwatch.respond.request import Wish
     from trailwatch.store.store import Store
 
@@ -33,23 +39,94 @@ class Bench(NamedTuple):
     store: Store
     archive: Archive | None
     tools: Responding
+    journal: Journal
 
 
 @contextmanager
 def bench(invocation: Invocation) -> Iterator[Bench]:
     """Opens the store and the way to AWS; nothing is called yet."""
+    import msgspec
+
     from trailwatch import wiring
     from trailwatch.clock import SystemClock
     from trailwatch.respond.assembly import responding
-    from trailwatch.respond.freeze import freeze_path
+    from trailwatch.respond.freeze import first_reason, freeze_path
 
     config, environment = invocation.config(), invocation.environment
     archive = wiring.archive_of(config, environment)
     freeze = freeze_path(wiring.state_path(config, environment))
     with wiring.open_store(config, environment) as store:
         book = wiring.addresses_of(config)
-        tools = responding(config, store.responses, archive, book, freeze, SystemClock())
-        yield Bench(config, store, archive, tools)
+        own = store.regions.callers()
+        journal, freezes = journal_of(config, store), freezes_of(config, environment)
+        tools = responding(config, journal, archive, book, freeze, SystemClock(), own)
+        equipment = msgspec.structs.replace(tools.equipment, stopped=lambda: first_reason(freezes))
+        yield Bench(config, store, archive, tools._replace(equipment=equipment), journal)
+
+
+def journal_of(config: Config, store: Store) -> Journal:
+    """What was done, also by the function whose table the configuration names."""
+    table = _table(config)
+    if table is None:
+        return store.responses
+    from trailwatch.dynamo.journal import TableJournal
+    from trailwatch.respond.journals import Journals
+
+    return Journals(store.responses, TableJournal(table))
+
+
+def freezes_of(config: Config, environment: Mapping[str, str]) -> list[Freeze]:
+    """Every place where responses are frozen: beside the state file, and in the function's table."""
+    from trailwatch import wiring
+    from trailwatch.respond.freeze import FileFreeze, freeze_path
+
+    found: list[Freeze] = [FileFreeze(freeze_path(wiring.state_path(config, environment)))]
+    table = _table(config)
+    if table is not None:
+        from trailwatch.dynamo.freeze import TableFreeze
+
+        found.append(TableFreeze(table))
+    return found
+
+
+def cases_of(config: Config, store: Store) -> list[Cases]:
+    """Every place where cases of automatic response are."""
+    from trailwatch import wiring
+
+    notices = [name for name, least in wiring.routes_of(config).items() if least <= Severity.HIGH]
+    found: list[Cases] = [store.automatic.telling(notices)]
+    table = _table(config)
+    if table is not None:
+        from trailwatch.dynamo.cases import TableCases
+
+        found.append(TableCases(table))
+    return found
+
+
+def answer_case(invocation: Invocation, case_id: str, *, approved: bool) -> Case:
+    """The case after the answer of whoever asks.
+
+    Raises:
+        UsageError: there is no such case, or it does not wait.
+    """
+    from datetime import UTC, datetime
+
+    from trailwatch import wiring
+    from trailwatch.respond.cases import Answer, decide
+
+    config = invocation.config()
+    with wiring.open_store(config, invocation.environment) as store:
+        places = cases_of(config, store)
+        home = next((one for one in places if one.find(case_id) is not None), places[0])
+        return decide(home, case_id, Answer(approved, asking()), int(datetime.now(UTC).timestamp()))
+
+
+def _table(config: Config) -> Table | None:
+    if not config.aws_lambda.table:
+        return None
+    from trailwatch.dynamo.opening import configured_table
+
+    return configured_table(config)
 
 
 def asking() -> str:
@@ -129,7 +206,8 @@ def _wish_of(place: Bench, what: str, account: str, *, reset_password: bool, dev
     target = named(what, lambda: account or cloud.own_account(), cloud)
     if (reset_password or devices) and target.kind is not TargetKind.USER:
         raise UsageError(what, "only a user has a password and second factors", "name user/NAME")
-    return wish_for_target(target, children, tuple(_final(target, reset_password=reset_password, devices=devices)))
+    final = tuple(_final(target, reset_password=reset_password, devices=devices))
+    return wish_for_target(target, children, cloud, final)
 
 
 def _final(target: Any, *, reset_password: bool, devices: tuple[str, ...]) -> Iterator[Order]:
@@ -173,13 +251,13 @@ def _wish_for_alerts(place: Bench, what: str) -> Wish:
     return wish_for_alerts(f"alert {alert.id}", [alert], incident_of_it, chooser, children)
 
 
-def find_plan(store: Store, prefix: str) -> str:
+def find_plan(journal: Journal, prefix: str) -> str:
     """The id of the plan that begins so.
 
     Raises:
         StoreError: there is none, or more than one.
     """
-    found = store.responses.find(prefix.strip().lower(), PLANS_SHOWN)
+    found = journal.find(prefix.strip().lower(), PLANS_SHOWN)
     if len(found) == 1:
         return found[0]
     where = f"plan {prefix!r}"

@@ -24,8 +24,8 @@ def command(ctx: click.Context, plan_id: str, force: bool, yes: bool) -> None:
 
     invocation: Invocation = ctx.obj
     with bench(invocation) as place:
-        whole = find_plan(place.store, plan_id)
-        progress = read_progress(place.store.responses, whole)
+        whole = find_plan(place.journal, plan_id)
+        progress = read_progress(place.journal, whole)
         for line in progress_page(progress) if progress is not None else ():
             click.echo(line, err=True)
         confirm(f"Undo plan {whole}? Whoever was locked out is let in again.", yes=yes)

@@ -3,12 +3,52 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 
 from trailwatch.errors import StoreError
 
 NAME = "respond.frozen"
 _LONGEST = 1000
+
+
+class Freeze(Protocol):
+    """One place where responses are frozen."""
+
+    def frozen(self) -> str:
+        """Why responses are frozen; empty where they are not."""
+
+    def freeze(self, who: str, why: str) -> None:
+        """Freezes, also where it is frozen already.
+
+        Raises:
+            StoreError: it cannot be kept; likewise from `thaw`.
+        """
+
+    def thaw(self) -> bool:
+        """Whether it was frozen; it is not any more."""
+
+
+class FileFreeze:
+    """The file of a state file, as `Freeze`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def frozen(self) -> str:
+        return frozen(self._path)
+
+    def freeze(self, who: str, why: str) -> None:
+        freeze(self._path, who, why)
+
+    def thaw(self) -> bool:
+        return thaw(self._path)
+
+
+def first_reason(freezes: Iterable[Freeze]) -> str:
+    """Why responses are frozen, by the first place that says so; empty where none does."""
+    return next((reason for one in freezes if (reason := one.frozen())), "")
 
 
 def freeze_path(state: Path) -> Path:
