@@ -48,7 +48,12 @@ def actions_of(mode: str, config: Config) -> set[str]:
     if mode == "respond":
         return {*held.PERMISSIONS, *(one for action in ACTIONS.values() for one in action.permissions)}
     regions_known = bool(config.check.regions) if not config.account else all(one.regions for one in config.account)
-    return {*lookup_events.PERMISSIONS, *(() if regions_known else aws.PERMISSIONS)}
+    needed = {*lookup_events.PERMISSIONS, *(() if regions_known else aws.PERMISSIONS)}
+    if config.guardduty.enabled:
+        from trailwatch.sources import guardduty
+
+        needed |= {*guardduty.PERMISSIONS}
+    return needed
 
 
 def roles_of(mode: str, config: Config) -> set[str]:

@@ -58,7 +58,7 @@ def status_of(store: Store, config: Config, now: datetime) -> dict[str, Any]:
     lookups = store.coverage.lookups().values()
     oldest = seconds - int(config.check.history)
     polled = [one for one in lookups if one.key.lookup in ("ReadOnly=false", "*")]
-    planned = [one for one in lookups if one.key.lookup not in ("ReadOnly=false", "*")]
+    planned = [one for one in lookups if one.key.lookup.startswith("EventName=")]
     return {
         **_never(store.database.path),
         "healthy": age is not None and age <= TOO_OLD_SECONDS,

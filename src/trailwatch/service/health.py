@@ -137,7 +137,7 @@ class HealthServer:
     def __init__(self, listen: str, health: Health) -> None:
         host, port = _address(listen)
 
-        class Handler(_Handler):
+        class Asked(_Asked):
             state = health
 
         class Server(ThreadingHTTPServer):
@@ -145,7 +145,7 @@ class HealthServer:
             daemon_threads = True
 
         try:
-            self._server = Server((host, port), Handler)
+            self._server = Server((host, port), Asked)
         except OSError as error:
             raise ConfigError(
                 "watch.listen", f"cannot listen on {listen}: {error.strerror or error}", "choose another address"
@@ -170,7 +170,7 @@ class HealthServer:
         self._server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Asked(BaseHTTPRequestHandler):
     state: Health
     timeout = ANSWER_SECONDS
     server_version = "trailwatch"

@@ -21,6 +21,12 @@ from trailwatch.sources.lookup_events import as_source_error
 
 LOOKUP = "GuardDuty"
 """What coverage calls this way of reading."""
+PERMISSIONS = (
+    "guardduty:ListDetectors",
+    "guardduty:GetDetector",
+    "guardduty:ListFindings",
+    "guardduty:GetFindings",
+)
 PAGE_SIZE = 50
 """Both calls take no more."""
 _NOT_THERE = ("SubscriptionRequired", "OptInRequired", "not subscribed", "not supported in this region")

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 from trailwatch.errors import SourceError
 from trailwatch.sources.lookup_events import as_source_error
 
+PERMISSIONS = ("cloudtrail:DescribeTrails", "cloudtrail:GetEventSelectors")
+
 
 class TrailAccess(Protocol):
     """What it needs of `trailwatch.aws.Access`."""

@@ -29,7 +29,9 @@ def named(*names):
 
 
 def rule(condition, name="one", examples=(), **more):
-    return Rule(info(name, **more), condition, examples=tuple(Example("e", True, one) for one in examples))
+    return Rule(
+        info(name, **more), condition, examples=tuple(Example("e", matches=True, record=one) for one in examples)
+    )
 
 
 def why(condition, sources=EVERYWHERE, examples=()):
