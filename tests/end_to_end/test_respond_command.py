@@ -92,6 +92,13 @@ class Story:
             self._keys[mode] = key_of(self.iam.create_access_key(UserName=name)["AccessKey"])
         return self._keys[mode]
 
+    def called(self, mode):
+        """Every call that was made with the rights of a mode, as IAM names it; none was denied."""
+        name = f"trailwatch-{mode}"
+        made = [one for one in self.lab.recorder.records() if one["userIdentity"].get("userName") == name]
+        assert not [one for one in made if "errorCode" in one and "Denied" in one["errorCode"]]
+        return {f"{one['eventSource'].partition('.')[0]}:{one['eventName']}" for one in made}
+
     def picture(self):
         """Authorisation details, credentials and trails, without what is no setting."""
         details = self.iam.get_account_authorization_details()
@@ -185,6 +192,7 @@ def test_an_intruder_is_found_locked_out_and_everything_is_undone_exactly(story)
     planned = json.loads(story.run("respond", "plan", incident, "--format", "json").stdout)
     applied = story.run("respond", "apply", incident, "--yes", "--why", "a break-in")
 
+    assert story.called("check") - {"sts:GetCallerIdentity"} == {"cloudtrail:LookupEvents"}
     assert all(refused(story, key) for key in held.values()), applied.stderr
     assert refused(story, leaked) == "InvalidClientTokenId"
     assert story.trails.get_trail_status(Name="main")["IsLogging"]

@@ -35,33 +35,36 @@ def policy(invocation: Invocation, mode: str, partition: str) -> None:
     from trailwatch.respond.grants import policy as document
 
     config = invocation.config()
-    click.echo(json.dumps(document(actions_of(mode, config), partition, roles_of(mode, config)), indent=2))
+    click.echo(json.dumps(document(actions_of(mode, config), partition, named_of(mode, config)), indent=2))
 
 
 def actions_of(mode: str, config: Config) -> set[str]:
-    """The IAM actions of a mode, each declared where the call is made."""
+    """The IAM actions of a mode, each declared where the call is made; those of `named_of` besides."""
     from trailwatch import aws
     from trailwatch.respond import held
     from trailwatch.respond.actions.catalog import ACTIONS
-    from trailwatch.sources import lookup_events
+    from trailwatch.sources import guardduty, lookup_events
 
     if mode == "respond":
         return {*held.PERMISSIONS, *(one for action in ACTIONS.values() for one in action.permissions)}
     regions_known = bool(config.check.regions) if not config.account else all(one.regions for one in config.account)
-    needed = {*lookup_events.PERMISSIONS, *(() if regions_known else aws.PERMISSIONS)}
+    needed = set(lookup_events.PERMISSIONS)
+    if not regions_known:
+        needed.update(aws.PERMISSIONS)
     if config.guardduty.enabled:
-        from trailwatch.sources import guardduty
-
-        needed |= {*guardduty.PERMISSIONS}
+        needed.update(guardduty.PERMISSIONS)
     return needed
 
 
-def roles_of(mode: str, config: Config) -> set[str]:
-    """The roles that a mode assumes; the responder's own rights stand with the role."""
+def named_of(mode: str, config: Config) -> dict[str, list[str]]:
+    """Further actions, each with the only things on which a mode needs it; the responder's stand with its role."""
+    from trailwatch.config.notifiers import Sns
+
     if mode == "respond":
-        return set()
-    named = [one.role_arn for one in config.account if one.role_arn]
-    automatic = [
-        one.role_arn for one in config.respond.account if one.role_arn and config.respond.automatic.playbooks
-    ]
-    return {*named, *automatic}
+        return {}
+    responders = config.respond.account if config.respond.automatic.playbooks else ()
+    roles = [*(one.role_arn for one in config.account), *(one.role_arn for one in responders)]
+    return {
+        "sts:AssumeRole": [arn for arn in roles if arn],
+        "sns:Publish": [one.topic_arn for one in config.notify if isinstance(one, Sns)],
+    }

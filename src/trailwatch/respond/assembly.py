@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,7 +38,13 @@ class Responding(NamedTuple):
 
 
 def responding(
-    config: Config, journal: Journal, archive: Archive | None, book: AddressBook | None, freeze: Path, clock: Clock
+    config: Config,
+    journal: Journal,
+    archive: Archive | None,
+    book: AddressBook | None,
+    freeze: Path,
+    clock: Clock,
+    own: Iterable[str] = (),
 ) -> Responding:
     """What plans are made with and carried out with, by the configuration.
 
@@ -48,6 +55,7 @@ def responding(
         book: the tables of addresses, for the conditions of playbooks.
         freeze: the file of the freeze.
         clock: the time.
+        own: ARNs of whom trailwatch reads as, besides those that the settings name.
 
     Raises:
         ConfigError: an account stands twice, or there is no such profile.
@@ -58,7 +66,7 @@ def responding(
         cloud=cloud,
         playbooks=playbooks,
         chooser=Chooser(playbooks.playbooks, ACTIONS, book, past.record),
-        drafting=Drafting(ACTIONS, cloud, past, Refusal(config, cloud)),
+        drafting=Drafting(ACTIONS, cloud, past, Refusal(config, cloud, own)),
         equipment=Equipment(
             journal=journal,
             cloud=cloud,
@@ -108,14 +116,16 @@ class Refusal:
     Args:
         config: says whom to leave alone, and as whom trailwatch reads and acts.
         cloud: asked for the tags of users and roles.
+        own: ARNs of whom trailwatch reads as, besides those that the settings name.
     """
 
-    def __init__(self, config: Config, cloud: Cloud) -> None:
+    def __init__(self, config: Config, cloud: Cloud, own: Iterable[str] = ()) -> None:
         self._settings = config.respond.automatic
         self._own = (
             *(one.role_arn for one in config.account if one.role_arn),
             *(one.role_arn for one in config.respond.account if one.role_arn),
             *config.self.role,
+            *own,
         )
         self._cloud = cloud
         self._said: dict[Target, str] = {}

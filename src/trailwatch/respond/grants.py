@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 _ANY = ("iam:GetAccessKeyLastUsed",)
@@ -11,13 +11,15 @@ _FOR_SERVICE = {"iam:PassRole": "cloudtrail.amazonaws.com"}
 """Roles may be handed to this service alone."""
 
 
-def policy(actions: Iterable[str], partition: str = "aws", roles: Iterable[str] = ()) -> dict[str, Any]:
+def policy(
+    actions: Iterable[str], partition: str = "aws", named: Mapping[str, Iterable[str]] | None = None
+) -> dict[str, Any]:
     """A policy document, one statement for each kind of resource, in an order that never changes.
 
     Args:
         actions: such as `iam:PutUserPolicy`.
         partition: `aws`, `aws-cn` or `aws-us-gov`.
-        roles: ARNs of roles that may be assumed, and no others.
+        named: for further actions, ARNs of the only things on which they are needed; none where that is empty.
     """
     grouped: dict[tuple[str, str, str], list[str]] = {}
     for action in sorted(set(actions)):
@@ -30,9 +32,11 @@ def policy(actions: Iterable[str], partition: str = "aws", roles: Iterable[str] 
             statement["Sid"] = f"{sid}PassedOn"
             statement["Condition"] = {"StringEquals": {"iam:PassedToService": service}}
         statements.append(statement)
-    named = sorted(set(roles))
-    if named:
-        statements.append({"Sid": "Assume", "Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": named})
+    for action, arns in sorted((named or {}).items()):
+        listed = sorted(set(arns))
+        if listed:
+            sid = action.partition(":")[2]
+            statements.append({"Sid": sid, "Effect": "Allow", "Action": [action], "Resource": listed})
     return {"Version": "2012-10-17", "Statement": statements}
 
 

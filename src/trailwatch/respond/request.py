@@ -102,11 +102,25 @@ def _once(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(texts))
 
 
-def wish_for_target(target: Target, children: Children, final: Sequence[Order] = ()) -> Wish:
-    """What is to be done about somebody whom a person named, and the roles that were taken with that."""
-    reach = reached(identities_of(target), children)
+def wish_for_target(target: Target, children: Children, cloud: Cloud, final: Sequence[Order] = ()) -> Wish:
+    """What is to be done about somebody whom a person named, and the roles that were taken with that.
+
+    Args:
+        target: a user, role or key.
+        children: what came of an identity.
+        cloud: asked for the partition, which stands in every ARN.
+        final: what else is asked for, and cannot be taken back.
+    """
+    reach = reached(identities_of(target, _partition(target, cloud)), children)
     orders = (Order(_ACTION[target.kind], target), *_roles(reach, {target}), *final)
     return Wish(str(target), Chosen(orders), tuple(_notes(reach, orders)))
+
+
+def _partition(target: Target, cloud: Cloud) -> str:
+    try:
+        return cloud.identity(target.account).split(":")[1]
+    except ActionError:
+        return "aws"  # the plan itself will tell why there is no way in
 
 
 def wish_for_alerts(
