@@ -80,6 +80,7 @@ def _route(where: str, route: Route, names: Collection[str]) -> Iterator[ConfigE
 
 
 def _unknown(where: str, what: str, name: str, known: Collection[str]) -> ConfigError:
-    close = difflib.get_close_matches(name, list(known), n=1)
+    begun = [one for one in known if name and one.startswith(name)]
+    close = difflib.get_close_matches(name, list(known), n=1) or begun
     hint = f"; did you mean {close[0]}?" if close else ""
     return ConfigError(where, f"unknown {what} {name!r}{hint}", f"use one of {', '.join(known)}")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
@@ -25,6 +26,8 @@ from cryptography.x509.oid import NameOID
 
 from trailwatch.config.notifiers import Email
 from trailwatch.errors import NotifyError
+from trailwatch.model.message import Conversation, Kind
+from trailwatch.model.severity import Severity
 from trailwatch.notify.email import EmailNotifier
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -413,3 +416,27 @@ def test_a_sender_of_ones_own_gives_its_domain_to_the_message_id(start, inbox, s
 @pytest.mark.parametrize(("security", "port"), [("plain", 25), ("starttls", 587), ("tls", 465)])
 def test_the_port_follows_from_the_security(security, port):
     assert f":{port})" in notifier(0, security=security)._origin
+
+
+def test_more_of_an_incident_goes_into_the_same_conversation(start, inbox, samples):
+    first = samples.attack()
+    later = msgspec.structs.replace(first, id="m-0003", kind=Kind.UPDATE, body="1 new alert.")
+    mail = notifier(start())
+    mail.send_in(first, Conversation())
+    mail.send_in(later, Conversation(earlier=("m-0001", "m-0002"), opening=first))
+
+    opening, reply = inbox.mails
+    assert opening["References"] is None
+    assert opening["Message-ID"] == "<m-0001@watch.example.org>"
+    assert reply["In-Reply-To"] == "<m-0002@watch.example.org>"
+    assert reply["References"].split() == ["<m-0001@watch.example.org>", "<m-0002@watch.example.org>"]
+    assert reply["Subject"] == f"Re: {opening['Subject']}"
+    assert reply.get_body(("plain",)).get_content().startswith("1 new alert.")
+
+
+def test_what_makes_an_incident_worse_says_so_in_the_subject(start, inbox, samples):
+    first = samples.message(samples.alert(rule=samples.rule(severity=Severity.MEDIUM, title="Role assumed")))
+    worse = msgspec.structs.replace(samples.attack(), id="m-0003", kind=Kind.UPDATE)
+    notifier(start()).send_in(worse, Conversation(earlier=("m-0001",), opening=first))
+
+    assert inbox.mails[0]["Subject"].startswith("Re: [trailwatch] CRITICAL Trail logging stopped")
