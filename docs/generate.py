@@ -96,13 +96,19 @@ def catalogue() -> str:
 
     with (Path(rulepack.__path__[0]) / "coverage.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    counts = [f"{sum(row['how'] == how for row in rows)} {text}" for how, text in _HOW.items()]
+    known = [row for row in rows if row["list"] != "own"]
+    counts = [f"{sum(row['how'] == how for row in known)} {text}" for how, text in _HOW.items()]
     lines = [
         f"| {row['row']} | {_HOW[row['how']]} | {', '.join(f'`{slug}`' for slug in row['rules'].split())} | "
         f"{_cell(row['reason'])} |"
         for row in rows
     ]
-    head = [f"{len(rows)} detections: {', '.join(counts)}.", "", "| Detection | Here | Rules | Reason |"]
+    further = f"{len(rows) - len(known)} further ones, at the end, are this project's own."
+    head = [
+        f"{len(known)} detections: {', '.join(counts)}. {further}",
+        "",
+        "| Detection | Here | Rules | Reason |",
+    ]
     return "\n".join([*head, "|---|---|---|---|", *lines, ""])
 
 

@@ -54,4 +54,4 @@ def test_the_table_lists_the_whole_catalogue() -> None:
     for name in ("detections.csv", "gaps.csv"):
         with (CATALOGUE / name).open(encoding="utf-8", newline="") as file:
             wanted += [row["id"] for row in csv.DictReader(file)]
-    assert [row["row"] for row in rows()] == wanted
+    assert [row["row"] for row in rows() if row["list"] != "own"] == wanted
