@@ -142,6 +142,8 @@ class _Application:
         end = clock.monotonic() + self._tools.recheck_seconds
         while (left := end - clock.monotonic()) > 0:
             clock.sleep(min(PAUSE_SECONDS, left))
+            if self._tools.stopped():
+                return
             for at, state in enumerate(self._progress.steps):
                 kind = self._progress.plan.steps[at].kind
                 if state.standing is Standing.DONE and kind is StepKind.CHANGE:

@@ -144,8 +144,8 @@ def test_managed_policies_can_be_attached(client):
     ("service", "operation", "parameters"),
     [
         ("cloudtrail", "list_public_keys", {}),
-        ("iam", "list_service_specific_credentials", {}),
-        ("guardduty", "list_findings", {"DetectorId": "x"}),
+        ("iam", "list_organizations_features", {}),
+        ("guardduty", "list_coverage", {"DetectorId": "x"}),
         ("accessanalyzer", "list_analyzers", {}),
     ],
 )
