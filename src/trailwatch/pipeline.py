@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from trailwatch.announcing import Announcer
-from trailwatch.decode.records import to_mapping
+from trailwatch.decode.polled import Polled, polled_of, without
 from trailwatch.detect.actor_keys import ActorKeys
 from trailwatch.detect.attribution import Attribution
 from trailwatch.detect.correlator import Correlator, Firing
@@ -27,18 +27,16 @@ from trailwatch.detect.routing import Routing
 from trailwatch.detect.telling import messages_of
 from trailwatch.detect.travel import Journeys
 from trailwatch.detect.triage import events_of, group
-from trailwatch.errors import DecodeError
 from trailwatch.model.alert import Alert
-from trailwatch.model.event import Event
-from trailwatch.model.identity import synthetic_event_id, trial_alert_id
+from trailwatch.model.identity import trial_alert_id
 from trailwatch.model.match import Found, Match, Tally
 from trailwatch.model.message import Message
+from trailwatch.model.rule import RuleInfo
 from trailwatch.model.severity import Severity
 from trailwatch.model.signal import Brief, Signal
 from trailwatch.model.suppressed import lapsed_alert
 from trailwatch.ports import AddressBook, Clock, Delivery
 from trailwatch.rules.rule import RuleSet
-from trailwatch.store.seen import EventKey
 from trailwatch.store.store import Store
 
 if TYPE_CHECKING:
@@ -69,19 +67,14 @@ class Keeper(Protocol):
 class Sifter(Protocol):
     """Stage 3's first step, such as `trailwatch.detect.suppress.Suppressor`."""
 
+    def asks(self, rule: RuleInfo) -> bool:
+        """Whether there is something that speaks of this rule."""
+
     def sift(self, matches: Iterable[Match], names: Names | None = None) -> SiftedMatches:
         """The matches that go on, and those that are hidden."""
 
     def sift_firings(self, firings: Iterable[Firing], names: Names | None = None) -> SiftedFirings:
         """The same for what correlations concluded."""
-
-
-class _Polled(msgspec.Struct, frozen=True):
-    """One record that could be read, with what the seen ids and the archive ask of it."""
-
-    at: int
-    key: EventKey
-    region: str
 
 
 class Pipeline:
@@ -136,11 +129,11 @@ class Pipeline:
         Raises:
             StoreError: the state file cannot be written; nothing of the delivery was kept.
         """
-        polled = _polled(delivery) if delivery.archive else []
+        polled = polled_of(delivery) if delivery.archive else []
         fresh = list(compress(polled, self._store.seen.fresh([one.key for one in polled])))
         canaries = self._canaries(delivery, fresh)
         known = {one.at for one in polled} - {one.at for one in fresh}
-        found = self._engine.evaluate(_without(delivery, known | canaries.keys()))
+        found = self._engine.evaluate(without(delivery, known | canaries.keys()))
         for what, skipped in ((SEEN_BEFORE, len(known)), (CANARY, len(canaries))):
             if skipped:
                 found.tally.records += skipped
@@ -210,6 +203,7 @@ class Pipeline:
     def _remember(self, delivery: Delivery, found: Found, now: int) -> None:
         """Adds what rules with a memory say to the matches, and to the signals of those that read them."""
         names = self._actor_at(now)
+
         def actor_of(brief: Brief) -> str:
             return names(brief.identity or brief.principal, brief.time)
 
@@ -260,6 +254,12 @@ class Pipeline:
         self._store.actor_signals.add(naming, actors)
         return [*others, *(keys.under(one, actor) for one, actor in zip(naming, actors, strict=True))]
 
+    def _kept_whole(self, rule: RuleInfo, alert_id: str) -> bool:
+        """Whether an alert is there with all its events: what a suppression hid of it may have to come back."""
+        if self._sifter is not None and self._sifter.asks(rule):
+            return False
+        return self._store.alerts.has(trial_alert_id(alert_id) if rule.id in self._on_trial else alert_id)
+
     def _actor_at(self, now: int) -> Names:
         return lambda identity, time: self._attribution.actor(identity, time, now).key
 
@@ -278,7 +278,7 @@ class Pipeline:
             self._announcer.announce(alerts, now)
         return messages_of(alerts, now, apart=True)
 
-    def _keep(self, delivery: Delivery, fresh: Sequence[_Polled]) -> None:
+    def _keep(self, delivery: Delivery, fresh: Sequence[Polled]) -> None:
         if self._archive is None:
             return
         by_place: dict[tuple[str, str], list[tuple[int, bytes]]] = {}
@@ -288,7 +288,7 @@ class Pipeline:
         for (account, region), records in sorted(by_place.items()):
             self._archive.append(account, region, records)
 
-    def _canaries(self, delivery: Delivery, fresh: Sequence[_Polled]) -> dict[int, str]:
+    def _canaries(self, delivery: Delivery, fresh: Sequence[Polled]) -> dict[int, str]:
         """Where events of calls stand that trailwatch made to see whether they come back, with their markers."""
         suspects = [one.at for one in fresh if CANARY_MARK in bytes(delivery.records[one.at])]
         if not suspects:
@@ -299,7 +299,7 @@ class Pipeline:
         return markers_at({at: bytes(delivery.records[at]) for at in suspects}, awaited)
 
     def _commit(
-        self, delivery: Delivery, found: Found, fresh: Sequence[_Polled], canaries: Iterable[str] = ()
+        self, delivery: Delivery, found: Found, fresh: Sequence[Polled], canaries: Iterable[str] = ()
     ) -> None:
         now = int(self._clock.now().timestamp())
         with self._store.transaction():
@@ -312,34 +312,8 @@ class Pipeline:
             alerts = self._marked(group(found.matches))
             self._store.alerts.merge(alerts, now, events_of(found.matches))
             self._attribution.settle([one.id for one in alerts], turned, now)
-            firings, found.tally.late = self._correlator.add(self._of_actors(found, turned, now))
+            firings, found.tally.late = self._correlator.add(self._of_actors(found, turned, now), self._kept_whole)
             self._conclude(firings, now, found.tally)
             self._store.rejects.add(found.rejects, now)
             self._store.rejects.add_failures(found.failures, now)
             self._store.coverage.add(delivery.gains)
-
-
-def _polled(delivery: Delivery) -> list[_Polled]:
-    """The records that are events; what is none is left to the engine, which says why."""
-    found = []
-    for at, raw in enumerate(delivery.records):
-        body = bytes(raw)
-        try:
-            event = Event(to_mapping(body), delivery.origin, delivery.positions[at])
-        except DecodeError:
-            continue
-        key = (event.account, int(event.time.timestamp()), event.event_id or synthetic_event_id(body))
-        found.append(_Polled(at, key, event.region))
-    return found
-
-
-def _without(delivery: Delivery, places: Collection[int]) -> Delivery:
-    """The delivery without the records at these places."""
-    if not places:
-        return delivery
-    kept = [at for at in range(len(delivery.records)) if at not in places]
-    return msgspec.structs.replace(
-        delivery,
-        records=[delivery.records[at] for at in kept],
-        positions=[delivery.positions[at] for at in kept],
-    )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from trailwatch.cli.scan_state import ScanState
 from trailwatch.cli.scan_suppressions import ScanSuppressions
 from trailwatch.detect.correlate import LATENESS_SECONDS, Point, holds_at, is_monotone
-from trailwatch.detect.correlator import Correlator
+from trailwatch.detect.correlator import CROWD, Correlator, Crowd
 from trailwatch.detect.sieve import Sieve
 from trailwatch.model.identity import alert_id
 from trailwatch.model.match import Found
@@ -208,16 +208,18 @@ def test_order_batches_repeats_and_restarts_change_nothing_that_is_judged_at_onc
     repeated = shuffled + data.draw(st.lists(st.sampled_from(found or [None]), max_size=5 if found else 0))
     sizes = data.draw(st.lists(st.integers(1, 12), min_size=1, max_size=5))
     restarts = data.draw(st.sets(st.integers(0, 10)))
+    crowd = data.draw(st.sampled_from([CROWD, Crowd(0, 64), Crowd(2, 1), Crowd(3, 4)]))
     alerts = Gathered()
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Database(Path(folder) / "state.sqlite3", lasting=False))
-        correlator = Correlator(AT_ONCE, store.signals)
+        correlator = Correlator(AT_ONCE, store.signals, crowd)
         for number, batch in enumerate(in_batches(repeated, sizes)):
             if number in restarts:
                 store.close()
                 store = Store(Database(Path(folder) / "state.sqlite3", lasting=False))
-                correlator = Correlator(AT_ONCE, store.signals)
-            firings, late = correlator.add([one for happening in batch for one in signals_of(happening, AT_ONCE)])
+                correlator = Correlator(AT_ONCE, store.signals, crowd)
+            coming = [one for happening in batch for one in signals_of(happening, AT_ONCE)]
+            firings, late = correlator.add(coming, lambda _info, ident: ident in alerts)
             alerts.take(firings)
             assert late == 0
         store.close()

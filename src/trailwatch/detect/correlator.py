@@ -7,17 +7,18 @@ signals alone, never on how they came.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from hashlib import blake2b
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from trailwatch.detect.correlate import Point, holds_at
 from trailwatch.detect.correlation_plan import Plan, plans_of
+from trailwatch.detect.signal_content import DECODE, ENCODE, NONE, THREE, Keys, number_of
 from trailwatch.model.alert import Head
 from trailwatch.model.coverage import Interval, IntervalSet
 from trailwatch.model.identity import alert_id
+from trailwatch.model.rule import RuleInfo
 from trailwatch.model.signal import Brief, Kept, Signal, Touched
 from trailwatch.ports import SignalState
 from trailwatch.rules.rule import Correlation
@@ -25,6 +26,25 @@ from trailwatch.rules.rule import Correlation
 JUDGED_AT_ONCE = 5000
 ANY_MOMENT = 2**62
 """A watermark for input that is complete."""
+KeptWhole = Callable[[RuleInfo, str], bool]
+"""Whether the alert of a rule with this id is kept with all its events so far."""
+
+
+def never(info: RuleInfo, ident: str) -> bool:  # noqa: ARG001 what is asked makes no difference
+    """For whoever keeps no alerts: conclusions come with everything that is in them."""
+    return False
+
+
+class Crowd(NamedTuple):
+    """When it pays to look at the latest signals of a key first."""
+
+    size: int = 2000
+    """With more signals around than this."""
+    part: int = 64
+    """One so manieth of a window is looked at first."""
+
+
+CROWD = Crowd()
 
 
 class Member(NamedTuple):
@@ -54,15 +74,6 @@ class Firing(NamedTuple):
     """Where the completer stands among all that may be one for this alert."""
 
 
-class _Content(msgspec.Struct, frozen=True, array_like=True):
-    """What is kept of a signal: of an event its brief, of a lower correlation's moment that one's key."""
-
-    key: tuple[str, ...]
-    brief: tuple[Any, ...]
-    """The values of a `Brief` in order; empty for a lower correlation's moment."""
-    lower: tuple[str, ...] = ()
-
-
 class Correlator:
     """Runs correlations over a state.
 
@@ -73,12 +84,14 @@ class Correlator:
     Args:
         correlations: those that others read first.
         state: where signals are kept; nothing is asked of it before the first signal.
+        crowd: when signals of one key are many, and what is done then.
     """
 
-    def __init__(self, correlations: Sequence[Correlation], state: SignalState) -> None:
+    def __init__(self, correlations: Sequence[Correlation], state: SignalState, crowd: Crowd = CROWD) -> None:
         self._plans = plans_of(correlations)
         self._state = state
         self._begun = False
+        self._crowd = crowd
 
     def __bool__(self) -> bool:
         return bool(self._plans)
@@ -87,16 +100,21 @@ class Correlator:
         """Keeps signals for `everything`; comes back with how many came too late to count in full."""
         return self._begin().add(self._kept(signals)).late
 
-    def add(self, signals: Iterable[Signal]) -> tuple[list[Firing], int]:
+    def add(self, signals: Iterable[Signal], kept_whole: KeptWhole = never) -> tuple[list[Firing], int]:
         """What holds now with these signals, of correlations that may be judged at once; and how many came late.
 
         What held before with older signals and is still touched by the new ones comes again; each alert once.
+
+        Args:
+            signals: in any order.
+            kept_whole: whether an alert is there with every event that was concluded so far. Of such a one in a crowd
+                of signals only what is new comes: a flood of one key costs as much as it adds, not as much as it is.
         """
         kept = self._kept(signals)
         if not kept:
             return [], 0
         arrival = self._begin().add(kept)
-        return joined(self._conclude(self._state.fresh(arrival))), arrival.late
+        return joined(self._conclude(self._state.fresh(arrival), kept_whole)), arrival.late
 
     def withdraw(self, signals: Iterable[Signal]) -> set[str]:
         """Takes signals away that turned out to be somebody else's.
@@ -146,7 +164,7 @@ class Correlator:
         return self._state
 
     def _kept(self, signals: Iterable[Signal]) -> list[Kept]:
-        plans, keys = self._plans, _Keys()
+        plans, keys = self._plans, Keys()
         kept = []
         brief: Brief | None = None
         ident, packed = 0, b""
@@ -156,24 +174,26 @@ class Correlator:
                 continue
             if one.brief is not brief:
                 brief = one.brief
-                ident, packed = number_of((brief.account, brief.event_id)), _ENCODE(msgspec.structs.astuple(brief))
+                ident, packed = number_of((brief.account, brief.event_id)), ENCODE(msgspec.structs.astuple(brief))
             group, key = keys[one.key]
-            kept.append(Kept(rule_id, group, one.time, ident, one.base_id, one.value, _THREE + key + packed + _NONE))
+            kept.append(Kept(rule_id, group, one.time, ident, one.base_id, one.value, THREE + key + packed + NONE))
         return kept
 
-    def _conclude(self, touched: Iterable[Touched]) -> list[Firing]:
+    def _conclude(self, touched: Iterable[Touched], kept_whole: KeptWhole = never) -> list[Firing]:
         """Evaluates what was touched, lower correlations before those that read them."""
         waiting: dict[str, list[Touched]] = {}
         for one in touched:
             waiting.setdefault(one.rule_id, []).append(one)
         firings: list[Firing] = []
         for rule_id, plan in self._plans.items():
-            for low, high, group in sorted((one.low, one.high, one.group) for one in waiting.pop(rule_id, ())):
-                moments = self._moments(plan, group, low, high)
+            for one in sorted(waiting.pop(rule_id, ()), key=lambda one: (one.low, one.high, one.group)):
+                group = one.group
+                before, moments = self._moments_in_crowd(plan, one) if one.around > self._crowd.size else (None, [])
+                moments = moments or self._moments(plan, group, one.low, one.high)
                 if not moments:
                     continue
-                rows = self._state.members(rule_id, group, _windows(plan, moments))
-                key = _DECODE(rows[0].content).key
+                rows = self._state.members(rule_id, group, self._unseen(plan, group, moments, before, kept_whole))
+                key = DECODE(rows[0].content).key
                 for upper in plan.uppers:
                     waiting.setdefault(upper.info.id, []).extend(self._pass_on(plan, upper, key, moments))
                 if plan.correlation.info.alerting:
@@ -189,6 +209,39 @@ class Correlator:
         last = high if settles else before - 1
         return [moment for moment in holds_at(plan.correlation, points) if low <= moment <= last]
 
+    def _moments_in_crowd(self, plan: Plan, touched: Touched) -> tuple[int | None, list[int]]:
+        """The last moment at which it held before, and those at which it does now; nothing where that is not sure.
+
+        What holds with some of the signals holds with all, so a look at the latest ones may be enough.
+        """
+        low, span = touched.low, plan.feed.span
+        begin = low - max(1, span // self._crowd.part)
+        found = self._state.points(touched.rule_id, touched.group, begin, touched.high + span)
+        points = [Point(*one) for one in found if one[1] in plan.rules]
+        held = holds_at(plan.correlation, points)
+        moments = [moment for moment in held if moment >= low]
+        if plan.feed.settles or {point.time for point in points if point.time >= low} != set(moments):
+            return None, []
+        return max((moment for moment in held if moment < low), default=None), moments
+
+    def _unseen(
+        self, plan: Plan, group: int, moments: Sequence[int], before: int | None, kept_whole: KeptWhole
+    ) -> IntervalSet:
+        """The windows of these moments, without what an alert has already."""
+        info = plan.correlation.info
+        if not info.alerting:
+            return IntervalSet([Interval(moments[0], moments[0] + 1)])
+        if before is None:
+            return _windows(plan, moments)
+        first = self._state.members(info.id, group, [Interval(before, before + 1)])[0]
+        period = info.dedup.period_seconds
+        if not kept_whole(info, alert_id(info.id, DECODE(first.content).key, before, period)):
+            return _windows(plan, moments)
+        same = [moment for moment in moments if moment // period == before // period]
+        return _windows(plan, moments[len(same) :]).union(
+            Interval(max(before, moment - plan.feed.span) + 1, moment + 1) for moment in same
+        )
+
     def _pass_on(
         self, plan: Plan, upper: Correlation, key: tuple[str, ...], moments: Sequence[int]
     ) -> Iterator[Touched]:
@@ -203,7 +256,7 @@ class Correlator:
         """Takes signals away; the ids of alerts of which nothing is left."""
         times: dict[tuple[str, tuple[str, ...]], list[int]] = {}
         for one in kept:
-            times.setdefault((one.rule_id, _DECODE(one.content).key), []).append(one.time)
+            times.setdefault((one.rule_id, DECODE(one.content).key), []).append(one.time)
         held = {place: self._all_moments(place, min(found), max(found)) for place, found in times.items()}
         self._state.remove(kept)
         lost: set[str] = set()
@@ -250,7 +303,7 @@ class Correlator:
         for row in rows:
             if row.base_id not in plan.counted:
                 continue
-            content = _DECODE(row.content)
+            content = DECODE(row.content)
             if not content.brief:
                 below.setdefault((row.base_id, content.lower), []).append(row.time)
             else:
@@ -284,36 +337,11 @@ def _passed(lower: Correlation, upper: Correlation, key: tuple[str, ...], moment
     above = tuple(values[upper.aliases.get(name, {}).get(lower.info.id, name)] for name in upper.group_by)
     counted = upper.limit.fields if upper.limit is not None else ()
     value = "\n".join(values[upper.aliases.get(name, {}).get(lower.info.id, name)] for name in counted)
-    content, group, upper_id = _ENCODE((above, (), key)), number_of(above), upper.info.id
+    content, group, upper_id = ENCODE((above, (), key)), number_of(above), upper.info.id
     return [
         Kept(upper_id, group, moment, number_of((lower.info.id, str(moment), *key)), lower.info.id, value, content)
         for moment in moments
     ]
-
-
-def number_of(texts: Sequence[str]) -> int:
-    """63 bits that stand for these texts."""
-    raw = "\0".join(texts).encode("utf-8", "surrogatepass")
-    if raw.count(0) != len(texts) - 1:
-        # a NUL within a text must not look like the border between two
-        raw = b"".join(
-            len(part).to_bytes(8, "big") + part for part in (t.encode("utf-8", "surrogatepass") for t in texts)
-        )
-    return int.from_bytes(blake2b(raw, digest_size=8).digest(), "big") >> 1
-
-
-class _Keys(dict[tuple[str, ...], tuple[int, bytes]]):
-    """For each key its number and its place in a content."""
-
-    def __missing__(self, key: tuple[str, ...]) -> tuple[int, bytes]:
-        value = self[key] = number_of(key), _ENCODE(key)
-        return value
-
-
-_ENCODE = msgspec.msgpack.Encoder().encode
-_THREE, _NONE = b"\x93", b"\x90"
-"""In MessagePack the beginning of a list of three, and an empty list: contents are put together from parts."""
-_DECODE = msgspec.msgpack.Decoder(_Content).decode
 
 
 def _windows(plan: Plan, moments: Iterable[int]) -> IntervalSet:

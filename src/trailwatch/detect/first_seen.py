@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from trailwatch.detect.correlator import number_of
+from trailwatch.detect.signal_content import number_of
 from trailwatch.model.identity import alert_id
 from trailwatch.model.match import Match
 from trailwatch.model.sighting import CHANGES, DAY, EVERYTHING, Remembered, Sightings, on

@@ -93,6 +93,10 @@ class Suppressor:
     def __bool__(self) -> bool:
         return bool(self._all)
 
+    def asks(self, rule: RuleInfo) -> bool:
+        """Whether there is a suppression that speaks of this rule."""
+        return bool(self._of(rule))
+
     def sift(self, matches: Iterable[Match], names: Names | None = None) -> SiftedMatches:
         """The matches, in their order, without those that are hidden.
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
-from trailwatch.detect.correlator import number_of
 from trailwatch.detect.first_seen import ActorOf, match_of
+from trailwatch.detect.signal_content import number_of
 from trailwatch.model.identity import alert_id
 from trailwatch.model.match import Match
 from trailwatch.model.sighting import DAY

@@ -132,6 +132,8 @@ class Touched(msgspec.Struct, frozen=True):
     """Time of the earliest."""
     high: int
     """Time of the latest."""
+    around: int = 0
+    """How many signals of the group are in the windows that these have a say in, where that was counted."""
 
 
 class Stay(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from trailwatch.detect.correlator import Firing
     from trailwatch.detect.suppress import Names, SiftedFirings, SiftedMatches, Suppressor
     from trailwatch.model.match import Match
+    from trailwatch.model.rule import RuleInfo
 
 _Stamp = tuple[tuple[str, int, int], ...]
 
@@ -32,6 +33,10 @@ class FolderSifter:
         self._stamp: _Stamp | None = None
         self._suppressor: Suppressor | None = None
         self._complaints: list[str] = []
+
+    def asks(self, rule: RuleInfo) -> bool:
+        """Whether there is a suppression that speaks of this rule."""
+        return self._current().asks(rule)
 
     def sift(self, matches: Iterable[Match], names: Names | None = None) -> SiftedMatches:
         """The matches that go on, and those that are hidden."""

@@ -74,6 +74,10 @@ class Alerts:
         row = self._db.one("SELECT * FROM alerts WHERE id = ?", (alert_id,))
         return None if row is None else self._alert(row)
 
+    def has(self, alert_id: str) -> bool:
+        """Whether there is an alert with exactly this id."""
+        return self._db.one("SELECT 1 FROM alerts WHERE id = ?", (alert_id,)) is not None
+
     def find(self, prefix: str, limit: int = 10) -> list[Alert]:
         """Alerts whose id begins so, by id; at most `limit`."""
         begin = storable(prefix)

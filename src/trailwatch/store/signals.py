@@ -149,7 +149,7 @@ class Signals:
                 "several": int(feed.several),
             }
             rows = self._db.execute(_FRESH, values)
-            found += [Touched(rule_id, row["grp"], row["low"], row["high"]) for row in rows]
+            found += [Touched(rule_id, row["grp"], row["low"], row["high"], row["number"]) for row in rows]
         return found
 
     def everything(self) -> list[Touched]:
