@@ -54,11 +54,13 @@ class CompiledRule:
         tree: its condition, compiled.
     """
 
-    __slots__ = ("_dedup", "_tell", "rule", "tree")
+    __slots__ = ("_dedup", "_tell", "deciding", "rule", "tree")
 
     def __init__(self, rule: Rule, tree: Node) -> None:
         self.rule = rule
         self.tree = tree
+        self.deciding: Collection[int] | None = None
+        """Kept by the table for itself."""
         self._tell: Teller | None = None
         self._dedup: tuple[Callable[[Record], list[Any]], ...] | None = None
 
@@ -129,8 +131,8 @@ class PlanTable:
     """The plans of a set of rules.
 
     An event is looked at up to three times: first at the fields of few values, such as its name and error code, which
-    leave most rules behind; then at the field that most of the remaining rules test; then at all others that the
-    rules test which remain after that.
+    leave most rules behind; then at the few fields that ordinary values leave the others behind at; then, where some
+    remain, at all that those test.
 
     Args:
         rules: the rules, in the order in which their matches are told.
@@ -247,11 +249,11 @@ class PlanTable:
 
     def _node(self, left: _Left, issues: bool, *, last: bool = False) -> _Node:
         """The node at which these rules are left."""
-        tested = Counter(slot for _, node in left if node for slot in set(slots_of(node)))
+        tested = {slot for _, node in left if node for slot in slots_of(node)}
         if not tested:
             return self._counted(_Node(self._plan_of(left, issues)))
         made = _Node()
-        made.slots = tuple(sorted(tested)) if last else (max(sorted(tested), key=tested.__getitem__),)
+        made.slots = tuple(sorted(tested if last else self._telling(left, tested)))
         made.look = self._look(made.slots)
         made.left, made.issues = left, issues
         made.then = _Then(partial(self._follow, made))
@@ -262,6 +264,28 @@ class PlanTable:
         masks = {slot: self._classes[slot].masks[number] for slot, number in zip(node.slots, key, strict=True)}
         made = node.then[key] = self._node(_left(node.left, masks), node.issues, last=True)
         return made
+
+    def _telling(self, left: _Left, tested: Collection[int]) -> Collection[int]:
+        """A few of the tested fields, such that values which pass no test there leave none of the rules.
+
+        All of them where a rule can only be left behind by more than one field.
+        """
+        undecided = [compiled for compiled, _ in left]
+        chosen: list[int] = []
+        while undecided:
+            votes = Counter(slot for compiled in undecided for slot in self._deciding(compiled) if slot in tested)
+            if not votes:
+                return tested
+            chosen.append(max(sorted(votes), key=votes.__getitem__))
+            undecided = [compiled for compiled in undecided if chosen[-1] not in self._deciding(compiled)]
+        return chosen
+
+    def _deciding(self, compiled: CompiledRule) -> Collection[int]:
+        """The fields each of which leaves the rule behind where its value passes no test."""
+        if compiled.deciding is None:
+            slots = set(slots_of(compiled.tree))
+            compiled.deciding = [slot for slot in slots if reduce(compiled.tree, {slot: 0}) is False]
+        return compiled.deciding
 
     def _look(self, slots: tuple[int, ...]) -> Callable[[Any], tuple[int, ...]]:
         look = self._looks.get(slots)
