@@ -56,14 +56,14 @@ def assemble(
     log = functools.partial(write_line, stream)
     log(start_line(everything, config))
     access = accesses(config.account[:1])[0]
-    notifiers, routes = wiring.notifiers_of(config, environment, stream), wiring.routes_of(config)
+    notifiers, routing = wiring.notifiers_of(config, environment, stream), wiring.routing_of(config)
     table, book = _table(config, access), wiring.addresses_of(config)
     turns = _turns(table, config)
     return Function(
         engine=wiring.engine_of(RuleSet(rules=everything.rules), silent=True, tables=book, links=False),
         sifter=FolderSifter(config, environment),
         logs=Logs(_client(access, "s3"), config.aws_lambda.buckets or config.self.bucket),
-        telling=lambda owner: Telling(turns(owner), notifiers, routes),
+        telling=lambda owner: Telling(turns(owner), notifiers, routing),
         responder=_responder(table, config, access, book, clock),
         clock=clock,
         log=log,

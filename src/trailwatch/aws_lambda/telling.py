@@ -7,12 +7,12 @@ from typing import Protocol
 
 import msgspec
 
+from trailwatch.detect.routing import Routing
 from trailwatch.detect.telling import messages_of
 from trailwatch.dynamo.claims import Claim, Turn
 from trailwatch.errors import NotifyError
 from trailwatch.model.alert import Alert
 from trailwatch.model.message import Message
-from trailwatch.model.severity import Severity
 from trailwatch.ports import Notifier
 
 
@@ -68,13 +68,13 @@ class Telling:
     Args:
         turns: who tells of what.
         notifiers: by name.
-        routes: for each notifier, the least severity that is sent there.
+        routing: who gets what; what could wait for a digest is told at once, because nobody would gather it.
     """
 
-    def __init__(self, turns: Turns, notifiers: Mapping[str, Notifier], routes: Mapping[str, Severity]) -> None:
+    def __init__(self, turns: Turns, notifiers: Mapping[str, Notifier], routing: Routing) -> None:
         self._turns = turns
         self._notifiers = notifiers
-        self._routes = routes
+        self._routing = routing
 
     def tell(self, alerts: Sequence[Alert], now: int, until: int) -> Told:
         """What became of the alerts; one that fails keeps no other from being told.
@@ -85,12 +85,14 @@ class Telling:
             until: when this invocation is surely over.
         """
         told = Told()
-        for name, level in self._routes.items():
+        by_notifier: dict[str, list[Alert]] = {}
+        for alert in alerts:
+            for name in self._routing.places(alert):
+                by_notifier.setdefault(name, []).append(alert)
+        for name, several in by_notifier.items():
             mine: list[Alert] = []
             since = now
-            for alert in alerts:
-                if alert.severity < level:
-                    continue
+            for alert in several:
                 claim = self._claim(alert.id, name, alert.severity.rank, now, until, told)
                 if claim is not None:
                     mine.append(alert)
@@ -101,13 +103,12 @@ class Telling:
         return told
 
     def tell_once(self, message: Message, now: int, until: int) -> Told:
-        """The same for a message without alerts, by its id; to every notifier that high alerts reach."""
+        """The same for a message without alerts, by its id; to everybody who hears about trailwatch itself."""
         told = Told()
-        for name, level in self._routes.items():
-            if level <= Severity.HIGH:
-                claim = self._claim(message.id, name, message.severity.rank, now, until, told)
-                if claim is not None:
-                    self._send(name, message, [message.id], told)
+        for name in self._routing.notices():
+            claim = self._claim(message.id, name, message.severity.rank, now, until, told)
+            if claim is not None:
+                self._send(name, message, [message.id], told)
         return told
 
     def _claim(self, what: str, name: str, rank: int, now: int, until: int, told: Told) -> Claim | None:

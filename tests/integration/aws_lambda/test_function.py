@@ -12,6 +12,7 @@ from trailwatch.aws_lambda.function import Function
 from trailwatch.aws_lambda.logs import Logs
 from trailwatch.aws_lambda.telling import Telling
 from trailwatch.detect.engine import Engine
+from trailwatch.detect.routing import Routing
 from trailwatch.dynamo.claims import Claims
 from trailwatch.dynamo.table import Table
 from trailwatch.errors import NotifyError, TrailwatchError
@@ -55,7 +56,7 @@ def function(dynamodb, table, session, lab, clock, mail, output):
             engine=Engine(RULES, silent=True, links=False),
             sifter=None,
             logs=Logs(lambda: session.client("s3", endpoint_url=lab.url), [BUCKET], limit_bytes=1 << 20),
-            telling=lambda owner: Telling(Claims(Table(client, table), owner, 3600), each, routes),
+            telling=lambda owner: Telling(Claims(Table(client, table), owner, 3600), each, Routing.by_level(routes)),
             responder=None,
             clock=clock,
             log=lambda line: write_line(output, line),
@@ -294,3 +295,30 @@ def test_what_an_attacker_wrote_stays_on_one_line_of_the_log(function, output):
 
     assert output.getvalue().isascii()
     assert [line["trailwatch"] for line in output.lines] == ["reject", "invocation"]
+
+
+def test_a_finding_of_guardduty_is_told_like_any_alert(function, mail):
+    detail = {
+        "schemaVersion": "2.0",
+        "accountId": "111122223333",
+        "region": "us-east-1",
+        "id": "16afba5c5c43e07c9e3e5e2e544e95df",
+        "type": "UnauthorizedAccess:IAMUser/InstanceCredentialExfiltration.OutsideAWS",
+        "severity": 8,
+        "title": "Credentials of an instance are used from outside",
+        "createdAt": "2026-03-02T09:00:00.000Z",
+        "updatedAt": "2026-03-02T09:00:00.000Z",
+        "resource": {"resourceType": "AccessKey", "accessKeyDetails": {"userName": "web", "userType": "AssumedRole"}},
+        "service": {
+            "serviceName": "guardduty",
+            "count": 1,
+            "eventFirstSeen": "2026-03-02T08:50:00Z",
+            "eventLastSeen": "2026-03-02T08:55:00Z",
+        },
+    }
+
+    for name in ("first", "again"):
+        function().answer(bus(detail, "aws.guardduty", "GuardDuty Finding"), Context(name))
+
+    (alert,) = [alert for message in mail.sent for alert in message.alerts]
+    assert alert.rule.id == f"guardduty:{detail['type']}"

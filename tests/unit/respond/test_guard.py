@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from trailwatch.config.automatic import AutomaticPlaybook, AutomaticSettings
+from trailwatch.detect.findings import match_of
 from trailwatch.model.provenance import Provenance
 from trailwatch.model.response import Target, TargetKind
 from trailwatch.model.severity import Severity
@@ -60,6 +61,20 @@ def changed(record, **identity):
 
 
 DENIED = {"errorCode": "AccessDenied", "errorMessage": "User is not authorized"}
+FINDING = {
+    "id": "16afba5c5c43e07c9e3e5e2e544e95df",
+    "accountId": ACCOUNT,
+    "region": "us-east-1",
+    "type": "CredentialAccess:IAMUser/CompromisedCredentials",
+    "severity": 9.5,
+    "createdAt": "2026-03-02T09:00:00.000Z",
+    "updatedAt": "2026-03-02T09:00:00.000Z",
+    "resource": {
+        "resourceType": "AccessKey",
+        "accessKeyDetails": {"accessKeyId": "AKIAIOSFODNN7EXAMPLE", "userName": "victim", "userType": "IAMUser"},
+    },
+    "service": {"serviceName": "guardduty", "eventFirstSeen": "2026-03-02T08:50:00Z"},
+}
 FORGED = {
     "a failed sign-in with somebody's user name": sign_in(errorMessage="Failed authentication"),
     "a failed sign-in that says nothing of an error": sign_in(),
@@ -133,13 +148,7 @@ FORGED = {
     "an event of last week": {**by_user("ListBuckets", "victim"), "eventTime": "2026-02-23T09:00:00Z"},
     "an event of tomorrow": {**by_user("ListBuckets", "victim"), "eventTime": "2026-03-03T09:00:00Z"},
     "an event without a time": {**by_user("ListBuckets", "victim"), "eventTime": "soon"},
-    "a finding of GuardDuty": {
-        "eventName": "GuardDuty Finding",
-        "eventSource": "guardduty.amazonaws.com",
-        "eventID": "finding",
-        "eventTime": "2026-03-02T09:00:00Z",
-        "resource": {"accessKeyDetails": {"userName": "victim", "userType": "IAMUser"}},
-    },
+    "a finding of GuardDuty": msgspec.json.decode(match_of(FINDING, "test", 0).record),
 }
 
 
