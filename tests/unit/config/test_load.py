@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from trailwatch.config.automatic import AutomaticPlaybook
 from trailwatch.config.load import find_file, load, scalar_settings
 from trailwatch.config.notifiers import Email
 from trailwatch.config.schema import Config
 from trailwatch.config.units import format_duration, parse_duration, parse_size
 from trailwatch.errors import ConfigError
+from trailwatch.model.provenance import Provenance
 from trailwatch.model.severity import Severity
 
 
@@ -137,3 +139,43 @@ def test_every_scalar_setting_can_be_set_from_the_environment():
             load(None, {"HOME": "/x", variable: "1"})
         except ConfigError as error:
             assert "unknown setting" not in str(error), variable  # noqa: PT017 the claim is about the text
+
+
+def test_a_section_within_a_section_has_dotted_names(tmp_path):
+    path = written(tmp_path, '[respond.automatic]\nper_hour = 5\nmax_age = "30m"\nsources = ["trail-bucket"]\n')
+
+    loaded = load(path, {"TRAILWATCH_RESPOND_AUTOMATIC_PER_DAY": "7"})
+
+    automatic = loaded.config.respond.automatic
+    assert (automatic.per_hour, automatic.per_day, automatic.max_age) == (5, 7, 1800)
+    assert automatic.sources == (Provenance.TRAIL_BUCKET,)
+    assert loaded.settings["respond.automatic.per_hour"].origin == path
+    assert loaded.settings["respond.automatic.per_day"].origin == "TRAILWATCH_RESPOND_AUTOMATIC_PER_DAY"
+
+
+def test_a_table_for_each_playbook_may_be_empty_and_holds_durations(tmp_path):
+    path = written(
+        tmp_path,
+        '[respond.automatic.playbooks.lock-user]\n[respond.automatic.playbooks.leaked-key]\napproval = "10m"\n'
+        'min_severity = "high"\non_silence = "act"\n',
+    )
+
+    playbooks = load(path, {}).config.respond.automatic.playbooks
+
+    assert playbooks["lock-user"] == AutomaticPlaybook()
+    assert playbooks["leaked-key"] == AutomaticPlaybook(approval=600, min_severity=Severity.HIGH, on_silence="act")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[respond.automatic]\nper_huor = 5\n", r"respond\.automatic\.per_huor: unknown setting; did you mean"),
+        ("[respond.automatic.playbooks.x]\napproval = 'soon'\n", r"respond\.automatic\.playbooks: .*soon"),
+        ("[respond.automatic.playbooks.x]\naproval = '1m'\n", r"respond\.automatic\.playbooks: .*aproval"),
+        ("[respond.automatic]\nplaybooks = 'all'\n", r"respond\.automatic\.playbooks: expected `object`"),
+        ("[respond]\nautomatic = true\n", r"respond\.automatic: unknown setting"),
+    ],
+)
+def test_what_is_wrong_within_sections_is_told(tmp_path, text, problem):
+    with pytest.raises(ConfigError, match=problem):
+        load(written(tmp_path, text), {})
