@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
+from trailwatch.detect.sameness import regions_of
 from trailwatch.model.alert import Alert, Evidence
 from trailwatch.model.message import Kind, Message
 from trailwatch.model.principal import Principal, principal_of
@@ -74,7 +75,7 @@ def view_of(message: Message, zone: tzinfo | None) -> MessageView:
         folded=() if gathered else tuple(_lines(alerts[ALERTS_IN_FULL:], show, zone)),
         kind=message.kind.value,
         preface=inert(message.body, 1000) if message.kind is Kind.UPDATE else "",
-        commands=tuple(inert(command) for command in message.commands),
+        commands=tuple(inert(command) for command in message.commands) or _of_incident(alerts, gathered=gathered),
         counts=_counts(message, show),
         lines=tuple(_lines(alerts, show, zone)) if gathered else (),
         total=message.total,
@@ -84,6 +85,15 @@ def view_of(message: Message, zone: tzinfo | None) -> MessageView:
 def by_weight(message: Message) -> list[Alert]:
     """Its alerts as they are shown: most severe first, then oldest first."""
     return sorted(message.alerts, key=lambda alert: (-alert.severity.rank, alert.first_time, alert.id))
+
+
+def _of_incident(alerts: Sequence[Alert], *, gathered: bool) -> tuple[str, ...]:
+    """For several alerts of one incident: what shows and acknowledges them all."""
+    incidents = {alert.incident for alert in alerts}
+    if gathered or len(alerts) < 2 or len(incidents) != 1 or incidents == {""}:  # noqa: PLR2004 several
+        return ()
+    incident = inert(incidents.pop())
+    return f"trailwatch incidents show {incident}", f"trailwatch incidents ack {incident}"
 
 
 def _counts(message: Message, show: Masking) -> tuple[CountGroup, ...]:
@@ -109,6 +119,7 @@ def moment(seconds: int, zone: tzinfo | None) -> Moment:
 
 def _lines(alerts: Iterable[Alert], show: Masking, zone: tzinfo | None) -> Iterable[AlertLine]:
     for alert in alerts:
+        regions = regions_of(alert)
         yield AlertLine(
             id=inert(alert.id),
             severity=alert.severity.value,
@@ -116,7 +127,7 @@ def _lines(alerts: Iterable[Alert], show: Masking, zone: tzinfo | None) -> Itera
             time=moment(alert.first_time, zone),
             who=show(alert.actor or alert.principal, PRINCIPAL_LIMIT),
             events=alert.event_count,
-            regions=show(", ".join(alert.regions), REGIONS_LIMIT),
+            regions=show(", ".join(regions), REGIONS_LIMIT) if len(regions) > 1 else "",
             incident=inert(alert.incident),
         )
 
@@ -186,10 +197,11 @@ def _alert_view(
 
 
 def _places(alert: Alert, show: Masking) -> Iterable[Fact]:
-    if alert.regions:
-        yield Fact("Regions", f"{len(alert.regions)}: {show(', '.join(alert.regions), REGIONS_LIMIT)}")
+    regions = regions_of(alert)
+    if len(regions) > 1:
+        yield Fact("Regions", f"{len(regions)}: {show(', '.join(regions), REGIONS_LIMIT)}")
     else:
-        yield from _facts([("Region", [e.region for e in alert.evidence] or [alert.region])], show)
+        yield from _facts([("Region", regions)], show)
     if alert.twins:
         yield Fact("Alerts", f"{len(alert.twins) + 1} that say the same, told as one")
 
@@ -246,7 +258,8 @@ def _alert_facts(
         paths = [path for path in alert.rule.fields if path not in told and not path.startswith(PREFIX)]
         yield from _facts([(_label(path), values_at(record, path)) for path in paths], show)
     for label, value in alert.context.items():
-        yield Fact(inert(label, 80), show(value))
+        if value not in (alert.principal, alert.actor):
+            yield Fact(inert(label, 80), show(value))
 
 
 def _label(path: str) -> str:
