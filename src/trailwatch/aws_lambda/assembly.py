@@ -19,6 +19,7 @@ from trailwatch.config.load import load
 from trailwatch.config.schema import Config
 from trailwatch.errors import ConfigError
 from trailwatch.ports import AddressBook, Clock
+from trailwatch.rules.coverage import forgetful
 from trailwatch.rules.rule import RuleSet
 from trailwatch.service.suppressing import FolderSifter
 
@@ -96,13 +97,12 @@ def refuse_unremembered(config: Config) -> None:
 
 def start_line(rules: RuleSet, config: Config) -> dict[str, Any]:
     """What a cold start tells: which rules run, and which cannot, because they need what a function forgets."""
-    forgetful = [*(one.info for one in rules.correlations), *(one.info for one in rules.first_seen)]
-    off = [info.slug for info in forgetful if info.alerting]
+    off = forgetful(rules)
     return {
         "event": "start",
         "rules": sum(rule.info.alerting for rule in rules.rules),
         "off": len(off),
-        "off_rules": sorted(off),
+        "off_rules": off,
         "broken_rules": sum(problem.error for problem in rules.problems),
         "table": config.aws_lambda.table or "none: an alert may be told more than once",
     }

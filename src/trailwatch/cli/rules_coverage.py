@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 )
 @click.option("--profile", type=click.Choice(["core", "standard"]), help="Which of the shipped rules.")
 @click.option(
+    "--function", "in_function", is_flag=True, help="As an AWS Lambda function runs them; names those that it cannot."
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(["table", "json", "navigator"]),
@@ -31,19 +34,22 @@ if TYPE_CHECKING:
     help="How to print; navigator is a layer for the ATT&CK Navigator.",
 )
 @click.pass_obj
-def command(invocation: Invocation, dirs: Sequence[Path], profile: str | None, form: str) -> None:
+def command(invocation: Invocation, dirs: Sequence[Path], profile: str | None, in_function: bool, form: str) -> None:
     """Show which ATT&CK techniques have rules, examples and recorded evidence, and which logs each needs.
 
     Techniques of ATT&CK for cloud that no rule names are listed too.
     """
     import msgspec
 
-    from trailwatch.rules.coverage import coverage, navigator_layer, shipped_evidence
+    from trailwatch.rules.coverage import coverage, forgetful, navigator_layer, shipped_evidence
     from trailwatch.wiring import load_ruleset
 
     ruleset = load_ruleset(
         invocation.config(), invocation.environment, dirs=list(dirs), profile=profile, examples=True
     )
+    off = forgetful(ruleset) if in_function else []
+    if in_function:
+        ruleset = msgspec.structs.replace(ruleset, correlations=(), first_seen=())
     rows = coverage(ruleset, shipped_evidence())
     if form == "navigator":
         click.echo(msgspec.json.format(msgspec.json.encode(navigator_layer(rows))).decode())
@@ -51,6 +57,8 @@ def command(invocation: Invocation, dirs: Sequence[Path], profile: str | None, f
         click.echo(msgspec.json.format(msgspec.json.encode(rows)).decode())
     else:
         _table(rows)
+    if off:
+        click.echo(f"{len(off)} rules need what a function forgets and do not run there: {', '.join(off)}", err=True)
 
 
 def _table(rows: Sequence[Covered]) -> None:

@@ -53,6 +53,12 @@ def coverage(ruleset: RuleSet, evidence: Mapping[str, Sequence[str]]) -> list[Co
     return [_covered(name, rules, types, evidence.get(name, ())) for name, rules in sorted(by_technique.items())]
 
 
+def forgetful(ruleset: RuleSet) -> list[str]:
+    """Slugs of the alerting rules that need memory from one event to the next: they do not run in a function."""
+    infos = [*(one.info for one in ruleset.correlations), *(one.info for one in ruleset.first_seen)]
+    return sorted(info.slug for info in infos if info.alerting)
+
+
 def shipped_evidence() -> dict[str, tuple[str, ...]]:
     """Technique to recordings, as the table that ships says."""
     spec = importlib.util.find_spec("trailwatch.rulepack")
