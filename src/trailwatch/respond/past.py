@@ -50,11 +50,3 @@ class ArchivePast:
                 if quoted in bytes(raw):
                     return bytes(raw)
         return None
-
-
-class NoPast:
-    """Where nothing is kept, nothing is known."""
-
-    def events(self, account: str, names: Collection[str]) -> Iterable[Mapping[str, Any]]:  # noqa: ARG002 a port
-        """Nothing."""
-        return ()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from trailwatch.errors import StoreError
-from trailwatch.model.response import Entry, EntryKind, Plan, State, StepKind
+from trailwatch.model.response import Entry, EntryKind, Plan, State
 from trailwatch.ports import Clock, Journal
 
 
@@ -136,8 +136,3 @@ class Writer:
         plain = msgspec.to_builtins(content)
         self._journal.append(Entry(self._plan_id, self._number, time, kind, self._who, step, plain))
         self._number += 1
-
-
-def waiting_for_humans(plan: Plan) -> bool:
-    """Whether a plan has nothing that trailwatch could do."""
-    return not any(step.kind is not StepKind.EVIDENCE for step in plan.steps)

@@ -1,12 +1,15 @@
+import json
+
 import pytest
 from botocore.exceptions import ClientError
 
-from trailwatch.model.response import EntryKind, Target, TargetKind
+from trailwatch.model.response import Call, EntryKind, Target, TargetKind
 from trailwatch.respond.apply import apply
+from trailwatch.respond.levers.pages import items
 from trailwatch.respond.policies import DENY_EVERYTHING
 from trailwatch.respond.undo import undo
 
-from .conftest import ACCOUNT, key_of
+from .conftest import ACCOUNT, Refusing, key_of
 
 BOB = Target(TargetKind.USER, ACCOUNT, "bob")
 SSH = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQCq bob"
@@ -95,3 +98,62 @@ def test_evidence_is_in_the_journal_before_anything_changes(account):
     assert evidence["User"]["Path"] == "/ops/"
     assert {one["Status"] for one in evidence["AccessKeyMetadata"]} == {"Active"}
     assert plan.steps[1].wanted == DENY_EVERYTHING
+
+
+LONG = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Action": "s3:*", "Resource": [f"arn:aws:s3:::{'x' * 50}{n}" for n in range(28)]}
+    ],
+}
+
+
+@pytest.mark.usefixtures("bob")
+def test_where_the_deny_does_not_fit_awss_own_is_attached_and_where_that_does_not_it_is_said(account):
+    iam = account.admin
+    iam.put_user_policy(UserName="bob", PolicyName="long", PolicyDocument=json.dumps(LONG))
+
+    attached = account.plan(("lock-user", BOB))
+    for number in range(9):
+        arn = iam.create_policy(PolicyName=f"p{number}", PolicyDocument=json.dumps(LONG))["Policy"]["Arn"]
+        iam.attach_user_policy(UserName="bob", PolicyArn=arn)
+    nothing = account.plan(("lock-user", BOB))
+
+    assert attached.steps[1].calls[0].operation == "AttachUserPolicy"
+    assert attached.steps[1].thing["policy"] == "arn:aws:iam::aws:policy/AWSDenyAll"
+    assert {call.operation for step in nothing.steps for call in step.calls} == {
+        "UpdateAccessKey",
+        "UpdateSSHPublicKey",
+        "UpdateServiceSpecificCredential",
+    }
+    assert any("its policies leave no room" in one for one in nothing.cannot)
+
+
+@pytest.mark.usefixtures("bob")
+def test_evidence_that_cannot_be_had_keeps_nobody_from_being_locked(account):
+    account.cloud = Refusing(account.cloud, "ListMFADevices", "GetAccessKeyLastUsed", "ListGroupsForUser")
+    plan = account.plan(("lock-user", BOB))
+
+    outcome = apply(plan, account.tools(), "tester")
+
+    assert outcome.failed == ()
+    assert len(plan.problems) == 3
+    assert all("AccessDenied" in one for one in plan.problems)
+
+
+def test_long_lists_are_read_to_their_end(account):
+    asked = []
+
+    class Paged:
+        identity = account.cloud.identity
+
+        def call(self, call):
+            asked.append(call.parameters.get("Marker"))
+            pages = {None: ("a", "1"), "1": ("b", "2"), "2": ("c", None)}
+            item, marker = pages[call.parameters.get("Marker")]
+            more = {"IsTruncated": True, "Marker": marker} if marker else {"IsTruncated": False}
+            return {"PolicyNames": [item], **more}
+
+    found = list(items(Call(ACCOUNT, "iam", "ListUserPolicies", {"UserName": "bob"}), "PolicyNames", Paged()))
+
+    assert (found, asked) == (["a", "b", "c"], [None, "1", "2"])

@@ -28,7 +28,7 @@ SOMETHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action"
 LONG = {
     "Version": "2012-10-17",
     "Statement": [
-        {"Effect": "Allow", "Action": "s3:*", "Resource": [f"arn:aws:s3:::{'x' * 50}{n}" for n in range(27)]}
+        {"Effect": "Allow", "Action": "s3:*", "Resource": [f"arn:aws:s3:::{'x' * 50}{n}" for n in range(28)]}
     ],
 }
 TRUST = {
