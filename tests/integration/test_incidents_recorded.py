@@ -1,6 +1,9 @@
 """Each attacker session of the recorded attacks is one incident with the right actor; services join none."""
 
+import csv
+import gzip
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,12 +16,61 @@ pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the recorded events a
 
 
 def incidents(*paths):
-    empty = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"), str(DATA / "nowhere"))
-    found = CliRunner(env=empty).invoke(
-        main, ["scan", "--workers", "1", "--show", "incidents", "--format", "jsonl", *(str(DATA / p) for p in paths)]
-    )
+    wanted = ["scan", "--workers", "1", "--show", "incidents", "--format", "jsonl", *(str(DATA / p) for p in paths)]
+    with tempfile.TemporaryDirectory() as home:
+        empty = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"), home)
+        found = CliRunner(env=empty).invoke(main, wanted)
     assert found.exit_code == 0, found.output
     return [json.loads(line) for line in found.stdout.splitlines() if line.startswith("{")]
+
+
+def labels(source):
+    """What is known of each event: its class, such as `aws-service`, and whether it should be found."""
+    with gzip.open(DATA / "event-labels" / f"{source}.csv.gz", "rt") as stream:
+        return {row["event_id"]: row for row in csv.DictReader(stream)}
+
+
+def attackers(source, *paths):
+    """For each session or user of an event that is an attack its issuer, or itself, as an alert names it."""
+    known, found = labels(source), {}
+    for path in paths:
+        with gzip.open(DATA / path, "rt") as stream:
+            for event in map(json.loads, stream):
+                if known[event["eventID"]]["verdict"] == "positive":
+                    identity = event["userIdentity"]
+                    issuer = identity.get("sessionContext", {}).get("sessionIssuer", {}).get("arn")
+                    found[identity["arn"]] = issuer or identity["arn"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("source", "path"), [("invictus", "invictus/events.jsonl.gz"), ("suzaku", "suzaku/sans504.jsonl.gz")]
+)
+def test_each_session_of_an_attack_is_in_one_incident_and_no_event_of_a_service_is(source, path):
+    found, known = incidents(path), labels(source)
+    sessions = attackers(source, path)
+
+    assert len(sessions) >= 1
+    for session, principal in sessions.items():
+        homes = [one for one in found if principal in one["principals"]]
+        assert len(homes) == 1, session
+        assert any(moment["event_id"] in known for moment in homes[0]["timeline"])
+    noise = [
+        m["event_id"] for one in found for m in one["timeline"] if known[m["event_id"]]["class"] == "aws-service"
+    ]
+    assert noise == []
+
+
+def test_who_began_each_session_of_the_hour_of_attacks():
+    """All but one were issued to the user; the credentials of a machine were taken from the machine."""
+    actors = {}
+    for one in incidents("invictus/events.jsonl.gz"):
+        actors |= dict.fromkeys(one["principals"], one["actor_key"])
+
+    for session, principal in attackers("invictus", "invictus/events.jsonl.gz").items():
+        name = session.rpartition("/")[2]
+        expected = f"machine:{name}@" if name.startswith("i-") else "arn:aws:iam::123837392027:user/bert-jan"
+        assert actors[principal].startswith(expected), session
 
 
 def test_each_stratus_attack_is_one_incident_of_who_ran_it():
@@ -29,6 +81,8 @@ def test_each_stratus_attack_is_one_incident_of_who_ran_it():
     for name, [one] in found.items():
         user = "stratus-red-team-" if "console-login" in name else "christophe"
         assert one["actor_key"].partition(":user/")[2].startswith(user), name
+        principals = set(attackers("stratus", f"stratus/{name}").values())
+        assert principals <= set(one["principals"]), name
 
 
 def test_roles_that_the_stratus_attacker_took_are_his():

@@ -61,6 +61,7 @@ def check(invocation: Invocation) -> None:
     """Check the configuration and the rules it names; exit 2 and say what is wrong."""
     from trailwatch import wiring
     from trailwatch.model.inert import for_terminal
+    from trailwatch.respond.assembly import playbooks_of
 
     loaded = invocation.load()
     config = loaded.config
@@ -71,6 +72,9 @@ def check(invocation: Invocation) -> None:
     errors = [problem for problem in rules.problems if problem.error]
     for problem in errors:
         click.echo(for_terminal(f"{problem.origin}: {problem.text}"), err=True)
+    playbooks = playbooks_of(config).problems
+    for problem in playbooks:
+        click.echo(for_terminal(f"{problem.origin}: {problem.text}"), err=True)
     tables = wiring.tables_of(config).problems()
     for problem_text in tables:
         click.echo(problem_text, err=True)
@@ -80,6 +84,8 @@ def check(invocation: Invocation) -> None:
     click.echo(f"{where}: {len(rules.rules)} rules, {accounts} account(s), {len(notifiers)} notifier(s){skipped}")
     if errors:
         raise UsageError("rules", f"{len(errors)} cannot be loaded", "correct the lines above")
+    if playbooks:
+        raise UsageError("playbooks", f"{len(playbooks)} cannot be used", "correct the lines above")
     if tables:
         raise UsageError("addresses", f"{len(tables)} table(s) cannot be read", "correct the lines above")
 

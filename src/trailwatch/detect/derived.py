@@ -12,8 +12,9 @@ from typing import Any
 
 from trailwatch.detect.agent import agent_family
 from trailwatch.detect.policy import statements_of
-from trailwatch.detect.surroundings import known_accounts, own_organizations, touches_self
+from trailwatch.detect.surroundings import SOURCES, own_accounts, own_organizations, touches_self
 from trailwatch.model.address import AddressFacts
+from trailwatch.model.aws_accounts import LOG_WRITING, SERVICE_ACCOUNTS
 from trailwatch.model.event import Event
 from trailwatch.model.principal import principal_of
 from trailwatch.ports import AddressBook
@@ -79,10 +80,15 @@ def _external_accounts(record: Mapping[str, Any], book: AddressBook | None = Non
     if not own - {None}:
         identity = record.get("userIdentity")
         own.add(identity.get("accountId") if isinstance(identity, Mapping) else None)
-    own |= known_accounts(str(record.get("eventSource")), book)
+    own |= own_accounts(book)
     ours = own_organizations(book)
-    accounts = (account for statement in statements_of(record) for account in statement.outsiders(ours))
-    return [account for account in dict.fromkeys(accounts) if account not in own]
+    in_bucket = record.get("eventSource") == SOURCES["bucket"]
+    found: dict[str, None] = {}
+    for statement in statements_of(record):
+        # nobody but a bucket has a reason to let in the accounts that write logs, and for nothing else
+        writers = SERVICE_ACCOUNTS if in_bucket and statement.only(LOG_WRITING) else frozenset()
+        found.update(dict.fromkeys(one for one in statement.outsiders(ours) if one not in own | writers))
+    return list(found)
 
 
 def _agent_family(record: Mapping[str, Any]) -> Value:

@@ -143,6 +143,10 @@ class Statement(msgspec.Struct, frozen=True):
             return not _names_any(self.all_actions_but, action)
         return _names_any(self.actions, action)
 
+    def only(self, actions: Collection[str]) -> bool:
+        """Whether it names no actions but these, which are in lower case."""
+        return not self.all_actions_but and all(action.lower() in actions for action in self.actions)
+
     def outsiders(self, own_organizations: Collection[str]) -> Iterator[str]:
         """The 12-digit accounts it allows, and the organisations; none where only own organisations get in.
 

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from trailwatch.model.address import AddressFacts
-from trailwatch.model.aws_accounts import SERVICE_ACCOUNTS
 from trailwatch.ports import AddressBook
 
 SOURCES = {
@@ -66,13 +65,9 @@ class Surroundings:
         return self._names.get(source, frozenset())
 
 
-def known_accounts(source: str, book: AddressBook | None) -> frozenset[str]:
-    """Accounts that are not external in a policy of this service: one's own, and in buckets those AWS logs from.
-
-    Nobody but a bucket has a reason to let in the accounts that write logs.
-    """
-    own = book.accounts if isinstance(book, Surroundings) else frozenset()
-    return own | SERVICE_ACCOUNTS if source == SOURCES["bucket"] else own
+def own_accounts(book: AddressBook | None) -> frozenset[str]:
+    """Ids of one's own accounts, where they are configured."""
+    return book.accounts if isinstance(book, Surroundings) else frozenset()
 
 
 def own_organizations(book: AddressBook | None) -> frozenset[str]:
@@ -86,16 +81,22 @@ def touches_self(record: Mapping[str, Any], book: AddressBook | None) -> bool:
     if source not in SOURCES.values():
         return False
     around = book if isinstance(book, Surroundings) else Surroundings()
-    if source == SOURCES["role"] and around.callers and isinstance(parameters, Mapping):
-        # a user, a role and a policy may have one name: only the parameter tells which of them is meant
-        if any((kind, str(parameters.get(kind, "")).lower()) in around.callers for kind in ("userName", "roleName")):
-            return True
+    if source == SOURCES["role"] and isinstance(parameters, Mapping) and _names_caller(parameters, around):
+        return True
     names = around.names_of(str(source))
     return any(
         name in names or name == OWN_NAME or name.startswith(f"{OWN_NAME}-")
         for text in _texts(parameters, 0)
         for name in _names(text)
     )
+
+
+def _names_caller(parameters: Mapping[str, Any], around: Surroundings) -> bool:
+    """Whether a call of IAM is about the user or role that trailwatch works as.
+
+    A user, a role and a policy may have one name: only the parameter tells which of them is meant.
+    """
+    return any((kind, str(parameters.get(kind, "")).lower()) in around.callers for kind in ("userName", "roleName"))
 
 
 def _as_parameter(arn: str) -> tuple[str, str] | None:

@@ -53,6 +53,16 @@ CLOUDTRAIL = frozenset(
         "282025262664",
         "814480443879",
         "819402241893",
+        "034638983726",
+        "119688915426",
+        "193415116832",
+        "262312530599",
+        "525921808201",
+        "608710470296",
+        "669305197877",
+        "681348832753",
+        "765225791966",
+        "829690693026",
     ]
 )
 REDSHIFT = frozenset(
@@ -71,6 +81,20 @@ REDSHIFT = frozenset(
         "210876761215",
         "307160386991",
         "075028567923",
+        "013126148197",
+        "090321488786",
+        "111890595117",
+        "313564881002",
+        "365689465814",
+        "660998842044",
+        "665727464434",
+        "729911121831",
+        "915173422425",
+        "945612479654",
     ]
 )
 SERVICE_ACCOUNTS = LOAD_BALANCING | CLOUDTRAIL | REDSHIFT
+LOG_WRITING = frozenset(
+    {"s3:putobject", "s3:putobjectacl", "s3:getbucketacl", "s3:getbucketlocation", "s3:listbucket"}
+)
+"""What they need, in lower case; whoever lets one of them read objects lets in somebody who writes no logs."""

@@ -115,7 +115,6 @@ TECHNIQUES: dict[str, Technique] = {
     "T1212": Technique("Exploitation for Credential Access", ("credential-access",)),
     "T1213": Technique("Data from Information Repositories", ("collection",)),
     "T1213.003": Technique("Code Repositories", ("collection",)),
-    "T1213.006": Technique("Databases", ("collection",)),
     "T1219": Technique("Remote Access Tools", ("command-and-control",)),
     "T1222": Technique("File and Directory Permissions Modification", ("defense-evasion",)),
     "T1484": Technique("Domain or Tenant Policy Modification", ("defense-evasion", "privilege-escalation")),

@@ -56,8 +56,9 @@ DERIVED_NAMES: tuple[DerivedName, ...] = (
         "derived.policy.external_accounts",
         "texts",
         "Account ids that a policy document in the request allows, other than the record's own account, "
-        "`organization.accounts`, and in buckets those from which AWS itself writes logs. With `organization.ids`, "
-        "a statement for members of these organisations lets in nobody, and one for members of others names them.",
+        "`organization.accounts`, and in buckets those that AWS itself writes logs from, for that alone. With "
+        "`organization.ids`, a statement for members of these organisations lets in nobody, and one for members of "
+        "others names them.",
     ),
     DerivedName(
         "derived.self",

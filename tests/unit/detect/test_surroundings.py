@@ -15,8 +15,8 @@ from trailwatch.wiring import addresses_of
 BUCKET = Surroundings(things={"bucket": ["arn:aws:s3:::audit-logs"], "role": ["watcher"]})
 
 
-def shared_with(account: str, source: str = "kms") -> dict[str, object]:
-    document = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": account}, "Action": "*", "Resource": "*"}]}
+def shared_with(account: str, source: str = "kms", action: object = "*") -> dict[str, object]:
+    document = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": account}, "Action": action, "Resource": "*"}]}
     return event(
         "PutPolicy", eventSource=f"{source}.amazonaws.com", requestParameters={"policy": json.dumps(document)}
     )
@@ -28,9 +28,19 @@ def test_ones_own_accounts_in_a_policy_are_not_external() -> None:
     assert derive("derived.policy.external_accounts", shared_with("777788889999"), around) == ["777788889999"]
 
 
-def test_accounts_that_aws_logs_from_are_known_in_buckets_alone() -> None:
-    assert derive("derived.policy.external_accounts", shared_with("127311923021", "s3")) == []
-    assert derive("derived.policy.external_accounts", shared_with("127311923021", "iam")) == ["127311923021"]
+@pytest.mark.parametrize(
+    ("source", "action", "external"),
+    [
+        ("s3", ["s3:PutObject", "s3:GetBucketAcl"], []),
+        ("s3", "s3:GetObject", ["127311923021"]),
+        ("s3", ["s3:PutObject", "s3:*"], ["127311923021"]),
+        ("iam", "s3:PutObject", ["127311923021"]),
+    ],
+)
+def test_accounts_that_aws_logs_from_may_write_logs_into_buckets_and_nothing_else(
+    source: str, action: object, external: list[str]
+) -> None:
+    assert derive("derived.policy.external_accounts", shared_with("127311923021", source, action)) == external
 
 
 def test_an_inline_policy_of_a_permission_set_is_read() -> None:
