@@ -1,9 +1,9 @@
 """Each attacker session of the recorded attacks is one incident with the right actor; services join none."""
 
 import csv
+import functools
 import gzip
 import json
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,13 +15,19 @@ DATA = Path(__file__).parents[3] / "shared" / "data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the recorded events are not here")
 
 
-def incidents(*paths):
-    wanted = ["scan", "--workers", "1", "--show", "incidents", "--format", "jsonl", *(str(DATA / p) for p in paths)]
-    with tempfile.TemporaryDirectory() as home:
-        empty = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"), home)
-        found = CliRunner(env=empty).invoke(main, wanted)
-    assert found.exit_code == 0, found.output
-    return [json.loads(line) for line in found.stdout.splitlines() if line.startswith("{")]
+@pytest.fixture(scope="module")
+def incidents(tmp_path_factory):
+    """Scans recorded files, each combination once, with one folder for compiled rules."""
+    home = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"), str(tmp_path_factory.mktemp("home")))
+
+    @functools.cache
+    def scanned(*paths):
+        wanted = ["scan", "--workers", "1", "--show", "incidents", "--format", "jsonl"]
+        found = CliRunner(env=home).invoke(main, [*wanted, *(str(DATA / path) for path in paths)])
+        assert found.exit_code == 0, found.output
+        return [json.loads(line) for line in found.stdout.splitlines() if line.startswith("{")]
+
+    return scanned
 
 
 def labels(source):
@@ -46,7 +52,7 @@ def attackers(source, *paths):
 @pytest.mark.parametrize(
     ("source", "path"), [("invictus", "invictus/events.jsonl.gz"), ("suzaku", "suzaku/sans504.jsonl.gz")]
 )
-def test_each_session_of_an_attack_is_in_one_incident_and_no_event_of_a_service_is(source, path):
+def test_each_session_of_an_attack_is_in_one_incident_and_no_event_of_a_service_is(incidents, source, path):
     found, known = incidents(path), labels(source)
     sessions = attackers(source, path)
 
@@ -61,7 +67,7 @@ def test_each_session_of_an_attack_is_in_one_incident_and_no_event_of_a_service_
     assert noise == []
 
 
-def test_who_began_each_session_of_the_hour_of_attacks():
+def test_who_began_each_session_of_the_hour_of_attacks(incidents):
     """All but one were issued to the user; the credentials of a machine were taken from the machine."""
     actors = {}
     for one in incidents("invictus/events.jsonl.gz"):
@@ -73,7 +79,7 @@ def test_who_began_each_session_of_the_hour_of_attacks():
         assert actors[principal].startswith(expected), session
 
 
-def test_each_stratus_attack_is_one_incident_of_who_ran_it():
+def test_each_stratus_attack_is_one_incident_of_who_ran_it(incidents):
     files = sorted(p.name for p in (DATA / "stratus").glob("*.gz"))
     found = {name: incidents(f"stratus/{name}") for name in files}
 
@@ -85,14 +91,14 @@ def test_each_stratus_attack_is_one_incident_of_who_ran_it():
         assert principals <= set(one["principals"]), name
 
 
-def test_roles_that_the_stratus_attacker_took_are_his():
+def test_roles_that_the_stratus_attacker_took_are_his(incidents):
     for name in ("credential-access.ec2-get-password-data", "defense-evasion.organizations-leave"):
         [one] = incidents(f"stratus/aws.{name}.jsonl.gz")
         assert one["actor"].startswith("christophe (IAM user) in ")
         assert " -> role stratus-red-team-" in one["actor"]
 
 
-def test_the_hour_of_attacks_is_one_incident_of_its_user_over_all_his_roles_and_made_users():
+def test_the_hour_of_attacks_is_one_incident_of_its_user_over_all_his_roles_and_made_users(incidents):
     found = incidents("invictus/events.jsonl.gz")
     [main_one] = [one for one in found if one["actor_key"].endswith(":user/bert-jan")]
 
@@ -103,7 +109,7 @@ def test_the_hour_of_attacks_is_one_incident_of_its_user_over_all_his_roles_and_
     assert not any("AWSServiceRole" in session for session in sessions)
 
 
-def test_the_ransom_attacker_and_the_owner_are_two_incidents_without_service_noise():
+def test_the_ransom_attacker_and_the_owner_are_two_incidents_without_service_noise(incidents):
     found = incidents("suzaku/sans504.jsonl.gz")
     by_actor = {one["actor_key"].rpartition(":")[2]: one for one in found}
 
@@ -112,6 +118,6 @@ def test_the_ransom_attacker_and_the_owner_are_two_incidents_without_service_noi
     assert not any("amazonaws.com" in principal for one in found for principal in one["principals"])
 
 
-def test_the_result_is_the_same_however_the_files_are_scanned():
+def test_the_result_is_the_same_however_the_files_are_scanned(incidents):
     folder = "stratus"
     assert incidents(folder) == incidents(*sorted(f"stratus/{p.name}" for p in (DATA / folder).glob("*.gz")))
