@@ -55,6 +55,18 @@ def test_check_says_which_rules_were_skipped_and_lets_no_rule_act_on_the_termina
     assert "bad.yml:3:17: unknown modifier" in result.stderr
 
 
+def test_check_names_rules_in_routes_that_are_not_there(run, tmp_path):
+    config = tmp_path / "t.toml"
+    config.write_text('[[route]]\nto = ["console"]\nrules = ["trail_stoped", "trail_*"]\ntags = ["no.such"]\n')
+    result = run("check", TRAILWATCH_CONFIG=str(config))
+
+    assert result.stderr.splitlines()[-2:] == [
+        "route[1].rules: no rule has 'trail_stoped'; did you mean trail_stopped?",
+        "route[1].tags: no rule has 'no.such'",
+    ]
+    assert isinstance(result.exception, TrailwatchError)
+
+
 def test_every_setting_that_the_template_mentions_exists(run, tmp_path):
     text = re.sub(r"(?m)^# (?=[\[a-z])", "", TEMPLATE.partition("\n")[2])
     file = tmp_path / "all.toml"
@@ -63,7 +75,7 @@ def test_every_setting_that_the_template_mentions_exists(run, tmp_path):
     result = run("check", TRAILWATCH_CONFIG=str(file), SMTP_PASSWORD="x", TRAILWATCH_RULES_SHIPPED="false")
 
     assert result.exit_code == 0, result.exception
-    assert set(tomllib.loads(text)) == {"check", "account", "notify"}
+    assert set(tomllib.loads(text)) == {"check", "account", "notify", "route", "telling"}
 
 
 def test_show_says_where_each_value_comes_from_and_holds_no_secret(run, tmp_path):

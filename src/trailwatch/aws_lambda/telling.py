@@ -99,7 +99,7 @@ class Telling:
                     since = min(since, claim.since)
             # the time of the first attempt makes the same message of every attempt
             for message in messages_of(mine, since):
-                self._send(name, message, [alert.id for alert in message.alerts], told)
+                self._send(name, message, ids_of(message), told)
         return told
 
     def tell_once(self, message: Message, now: int, until: int) -> Told:
@@ -140,3 +140,8 @@ class Telling:
     def _settle(self, name: str, ids: Sequence[str]) -> None:
         for one in ids:
             self._turns.told(one, name)
+
+
+def ids_of(message: Message) -> list[str]:
+    """Every alert that it tells of, also those told as one with another."""
+    return [one for alert in message.alerts for one in (alert.id, *alert.twins)]

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from trailwatch.cli.main import Invocation
 from trailwatch.errors import UsageError
+
+if TYPE_CHECKING:
+    from trailwatch.config.schema import Config
+    from trailwatch.rules.rule import RuleSet
 
 TEMPLATE = """\
 # trailwatch.toml: every setting is optional; `trailwatch config show` prints them all.
@@ -32,6 +37,17 @@ TEMPLATE = """\
 # user = "trailwatch"
 # password_env = "SMTP_PASSWORD"     # secrets are named here, never written
 # min_severity = "medium"
+# digest = "daily"                   # or "hourly": gathers what is less severe than `immediate`
+# immediate = "high"
+
+# [[route]]                          # default: everybody gets everything; docs/notifications.md
+# to = ["on-call"]
+# severity = "high"
+# tactics = ["exfiltration"]
+
+# [telling]
+# update_every = "15m"               # more of an incident, in the same conversation
+# flood = 30                         # more alerts in one cycle are one message
 """
 
 
@@ -70,6 +86,9 @@ def check(invocation: Invocation) -> None:
     notifiers = wiring.notifiers_of(config, invocation.environment, sys.stderr)
     rules = wiring.load_ruleset(config, invocation.environment)
     errors = [problem for problem in rules.problems if problem.error]
+    strays = stray_routes(config, rules)
+    for stray in strays:
+        click.echo(for_terminal(stray), err=True)
     for problem in errors:
         click.echo(for_terminal(f"{problem.origin}: {problem.text}"), err=True)
     playbooks = playbooks_of(config).problems
@@ -86,8 +105,29 @@ def check(invocation: Invocation) -> None:
         raise UsageError("rules", f"{len(errors)} cannot be loaded", "correct the lines above")
     if playbooks:
         raise UsageError("playbooks", f"{len(playbooks)} cannot be used", "correct the lines above")
+    if strays:
+        raise UsageError("route", f"{len(strays)} name(s) no rule has", "correct the lines above")
     if tables:
         raise UsageError("addresses", f"{len(tables)} table(s) cannot be read", "correct the lines above")
+
+
+def stray_routes(config: Config, rules: RuleSet) -> list[str]:
+    """What is wrong with the routes that only the rules can tell: names and patterns that no rule has."""
+    import difflib
+    import fnmatch
+
+    infos = [rule.info for rule in (*rules.rules, *rules.first_seen)]
+    infos += [rule.info for rule in rules.correlations]
+    known = {name for info in infos for name in (info.id, info.slug, *info.tags)}
+    found = []
+    for number, route in enumerate(config.route, start=1):
+        for setting, patterns in (("rules", route.rules), ("tags", route.tags)):
+            for pattern in patterns:
+                if not fnmatch.filter(known, pattern):
+                    close = difflib.get_close_matches(pattern, sorted(known), n=1)
+                    hint = f"; did you mean {close[0]}?" if close else ""
+                    found.append(f"route[{number}].{setting}: no rule has {pattern!r}{hint}")
+    return found
 
 
 @command.command()
@@ -96,14 +136,14 @@ def show(invocation: Invocation) -> None:
     """Print every setting with where its value came from; secrets are never part of it."""
     import msgspec
 
-    from trailwatch.config.load import scalar_settings
+    from trailwatch.config.load import LISTS, scalar_settings
 
     loaded, kinds = invocation.load(), scalar_settings()
     width = max(len(name) for name in loaded.settings)
     for name, setting in loaded.settings.items():
         value = _shown(setting.value, kinds[name])
         click.echo(f"{name:{width}}  {value:<24}  {setting.origin}")
-    for key in ("account", "notify"):
+    for key in LISTS:
         for number, item in enumerate(getattr(loaded.config, key), start=1):
             click.echo(f"{key}[{number}]  {msgspec.json.encode(item).decode()}  {loaded.path}")
 

@@ -128,6 +128,7 @@ def _row(entry: Entry) -> Mapping[str, Any]:
         "id": entry.id,
         "notifier": entry.notifier,
         "state": entry.state.value,
+        "kind": entry.message.kind.value,
         "severity": entry.message.severity.value,
         "headline": masked_text(entry.message.headline),
         "principal": entry.message.principal,

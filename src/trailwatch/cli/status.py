@@ -79,6 +79,10 @@ def status_of(store: Store, config: Config, now: datetime) -> dict[str, Any]:
             for one in store.regions.troubles()
         ],
         "outbox": {state.value: count for state, count in store.outbox.counts().items()},
+        "silent_notifiers": [
+            {"notifier": one.notifier, "since": _time(one.since), "error": one.what}
+            for one in store.conversations.troubles()
+        ],
     }
 
 
@@ -97,6 +101,7 @@ def _never(path: str) -> dict[str, Any]:
         "planned_lookups": {"names": 0, "oldest_seconds": 0, "gap_seconds": 0},
         "troubles": [],
         "outbox": {},
+        "silent_notifiers": [],
     }
 
 
@@ -136,6 +141,7 @@ def _planned(lookups: list[Lookup], now: int, oldest: int) -> dict[str, int]:
 
 
 def _lines(status: dict[str, Any], reasons: Sequence[str]) -> list[str]:
+    from trailwatch.model.inert import for_terminal
     from trailwatch.service.report import duration
 
     good, age = status["last_good_cycle"], status["last_good_age_seconds"]
@@ -161,7 +167,11 @@ def _lines(status: dict[str, Any], reasons: Sequence[str]) -> list[str]:
     lines.append(f"by name:         {planned['names']} names, oldest {duration(planned['oldest_seconds'])}")
     lines.extend(f"cannot read:     {reason}" for reason in reasons)
     outbox = ", ".join(f"{count} {state}" for state, count in status["outbox"].items()) or "empty"
-    return [*lines, f"outbox:          {outbox}"]
+    silent = [
+        f"does not deliver: {one['notifier']} since {one['since']}: {one['error']}"
+        for one in status["silent_notifiers"]
+    ]
+    return [*lines, f"outbox:          {outbox}", *map(for_terminal, silent)]
 
 
 def _time(seconds: float) -> str:
