@@ -93,6 +93,8 @@ def page(incident: Incident) -> Iterator[str]:
         if text:
             yield f"  {name:<12} {for_terminal(text)}"
     yield from _list("What to contain, in this order", [f"{m['target']}: {m['action']}" for m in row["measures"]])
+    if row["measures"]:
+        yield f"  see what would do it: trailwatch respond plan {row['incident']}"
     yield from _list("Made by it", row["made"])
     alerts = [
         f"{iso(alert.first_time)}  {alert.severity.value:<13} {alert.title}  ({alert.id})"
