@@ -157,8 +157,9 @@ def _learn(config: Config, rules: RuleSet, paths: Sequence[str]) -> _Learned:
 
     from trailwatch import wiring
     from trailwatch.cli.baseline_history import bar
+    from trailwatch.cli.scan_batch import Job
     from trailwatch.cli.scan_memory import ScanMemory
-    from trailwatch.cli.scan_pool import Job, scan_files
+    from trailwatch.cli.scan_pool import scan_files
     from trailwatch.cli.scan_state import ScanState
     from trailwatch.cli.scan_suppressions import ScanSuppressions
     from trailwatch.detect.triage import group

@@ -17,8 +17,8 @@ from trailwatch.cli.scan_summary import Result, Wanted, complaints, level_met, o
 from trailwatch.model.severity import Severity
 
 if TYPE_CHECKING:
+    from trailwatch.cli.scan_batch import Job, Progress
     from trailwatch.cli.scan_memory import ScanMemory
-    from trailwatch.cli.scan_pool import Job, Progress
     from trailwatch.cli.scan_suppressions import ScanSuppressions
     from trailwatch.config.schema import Config
     from trailwatch.detect.engine import Engine
@@ -110,7 +110,8 @@ def command(
     gzipped or not. Exits with 3 when something could not be read.
     """
     from trailwatch import wiring
-    from trailwatch.cli.scan_pool import Job, cores
+    from trailwatch.cli.scan_batch import Job
+    from trailwatch.cli.scan_pool import cores
     from trailwatch.cli.scan_suppressions import scan_suppressions
     from trailwatch.cli.times import seconds
     from trailwatch.clock import SystemClock
@@ -189,7 +190,8 @@ def _scan(
     suppressions: ScanSuppressions,
     workers: int,
 ) -> Result:
-    from trailwatch.cli.scan_pool import rest_the_collector, scan_files
+    from trailwatch.cli.scan_batch import rest_the_collector
+    from trailwatch.cli.scan_pool import scan_files
     from trailwatch.cli.scan_records import with_records
     from trailwatch.cli.scan_state import ScanState
     from trailwatch.model.match import Found, Tally, in_order

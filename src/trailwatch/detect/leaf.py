@@ -67,6 +67,12 @@ def value_test(field: Field) -> ValueTest:
     return build(field)
 
 
+def check(field: Field) -> None:
+    """Raises ValueError where a value of the rule does not fit the field's operator; see `value_test`."""
+    if field.op in _REFUSING:
+        value_test(field)
+
+
 def _eq(field: Field) -> ValueTest:
     cased = field.cased or field.strict
     texts = frozenset(v if cased else v.lower() for v in field.values if isinstance(v, str))
@@ -254,6 +260,8 @@ _VALUE_TESTS: dict[Op, Callable[[Field], ValueTest]] = {
     **dict.fromkeys(_COMPARE, _compare),
     **dict.fromkeys(_PARTS, _time_part),
 }
+
+_REFUSING = frozenset({Op.LIKE, Op.RE, Op.CIDR, *_COMPARE, *_PARTS})
 
 _PAIRS: dict[Op, Callable[[str, str], bool]] = {
     Op.FIELDREF: lambda here, there: here == there,

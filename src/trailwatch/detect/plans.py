@@ -9,21 +9,21 @@ the old plans. All tables are bounded: a full one is emptied and fills again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from operator import getitem
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from trailwatch.detect.classes import LONGEST_KEPT, VALUES_KEPT, Classes, plain_path
-from trailwatch.detect.compile import Node, Test, compile_tree, guarded, reduce, slots_of
-from trailwatch.detect.leaf import REFERENCES
+from trailwatch.detect.compile import Node, guarded, reduce, slots_of
+from trailwatch.detect.compiled_rule import NOTHING, CompiledRule, Plan
+from trailwatch.detect.leaf import check
+from trailwatch.detect.needs import by_name, paths_of, roots_of
 from trailwatch.detect.profile import Profile
-from trailwatch.detect.reason import Teller, teller
-from trailwatch.detect.record import Record, getter
-from trailwatch.detect.schema import FREE_FIELDS, PLAIN_FIELDS, build, classes_at, each_found
-from trailwatch.rules.predicate import And, Const, Field, Not, Op, Or, Predicate, fields_of
+from trailwatch.detect.schema import PLAIN_FIELDS, build, classes_at, each_found
+from trailwatch.rules.predicate import Field, Op, fields_of
 from trailwatch.rules.rule import Rule
 
 CLASSES_KEPT = 8192
@@ -44,54 +44,6 @@ _INSIGHT = (
     Field("eventCategory", Op.EQ, ("Insight",), cased=True),
     Field("eventType", Op.EQ, ("AwsCloudTrailInsight",), cased=True),
 )
-
-
-class CompiledRule:
-    """A rule with what was made of it once.
-
-    Args:
-        rule: the rule.
-        tree: its condition, compiled.
-    """
-
-    __slots__ = ("_dedup", "_tell", "deciding", "rule", "tree")
-
-    def __init__(self, rule: Rule, tree: Node) -> None:
-        self.rule = rule
-        self.tree = tree
-        self.deciding: Collection[int] | None = None
-        """Kept by the table for itself."""
-        self._tell: Teller | None = None
-        self._dedup: tuple[Callable[[Record], list[Any]], ...] | None = None
-
-    @property
-    def tell(self) -> Teller:
-        """Writes the reason of a match."""
-        if self._tell is None:
-            self._tell = teller(self.tree)
-        return self._tell
-
-    @property
-    def dedup(self) -> tuple[Callable[[Record], list[Any]], ...]:
-        """What finds the values at each path of the rule's dedup."""
-        if self._dedup is None:
-            self._dedup = tuple(getter(path) for path in self.rule.info.dedup.by)
-        return self._dedup
-
-
-class Plan(NamedTuple):
-    """What can match an event whose classes are known."""
-
-    insight: bool
-    """It is no event but an insight."""
-    issues: bool = False
-    """Its name is one of those whose links are wanted."""
-    certain: tuple[CompiledRule, ...] = ()
-    open: tuple[tuple[CompiledRule, Test], ...] = ()
-
-
-NOTHING = Plan(insight=False)
-"""No rule can match."""
 
 
 _ISSUES = Plan(insight=False, issues=True)
@@ -156,9 +108,11 @@ class PlanTable:
     ) -> None:
         self._profile = profile
         self._plans_kept = plans_kept
-        self._by_name, self._any_name = _by_name(rules)
+        self._by_name, self._any_name = by_name(rules)
         asked = [field for rule in rules for field in fields_of(rule.condition)]
         issued = Field("eventName", Op.EQ, tuple(sorted(issuing)), cased=True)
+        for field in dict.fromkeys(asked):
+            check(field)
         by_path: dict[str, list[Field]] = {}
         for field in (*_INSIGHT, issued, *asked):
             path = plain_path(field)
@@ -172,7 +126,7 @@ class PlanTable:
             field: (slot, bit) for slot, path in enumerate(self._paths) for bit, field in enumerate(by_path[path])
         }
         self._classes = tuple(Classes(by_path[path]) for path in self._paths)
-        self.compiled = [CompiledRule(rule, compile_tree(rule.condition, places.get)) for rule in rules]
+        self.compiled = [CompiledRule(rule, places.get) for rule in rules]
         self._insight = [places[field] for field in _INSIGHT]
         self._issued = places[issued]
         self._name_at = first_paths.index("eventName")
@@ -185,8 +139,8 @@ class PlanTable:
         self._after_first = each_found(first_paths, self._by_values)
         self._plans = 0
         self._full = False
-        free = {root for field in asked for root in _roots_of(field)}
-        plain = [path for field in asked for path in _paths_of(field) if path in PLAIN_FIELDS]
+        free = {root for field in asked for root in roots_of(field)}
+        plain = [path for field in asked for path in paths_of(field) if path in PLAIN_FIELDS]
         self.struct = build(dict.fromkeys((*self._paths, *plain, *further)), sorted(free))
         """What a record is decoded to."""
         self.decode: Callable[[Any], Any] = msgspec.json.Decoder(self.struct).decode
@@ -325,19 +279,6 @@ class PlanTable:
             classes.forget()
 
 
-def _by_name(rules: Sequence[Rule]) -> tuple[dict[str, list[int]], list[int]]:
-    """The numbers of the rules by the lower-cased event names that they need, and of those that need none."""
-    by_name: dict[str, list[int]] = {}
-    any_name: list[int] = []
-    for number, rule in enumerate(rules):
-        names = names_of(rule.condition)
-        if names is None:
-            any_name.append(number)
-        for name in names or ():
-            by_name.setdefault(name, []).append(number)
-    return by_name, any_name
-
-
 def _left(rules: Iterable[tuple[CompiledRule, Node | None]], masks: Mapping[int, int]) -> _Left:
     """The rules that can still match, with what is left of their conditions."""
     left: list[tuple[CompiledRule, Node | None]] = []
@@ -346,34 +287,3 @@ def _left(rules: Iterable[tuple[CompiledRule, Node | None]], masks: Mapping[int,
         if rest is not False:
             left.append((compiled, None if rest is True else rest))
     return tuple(left)
-
-
-def _roots_of(field: Field) -> Iterator[str]:
-    """The free-form fields that a test reads."""
-    if field.path.startswith("derived."):
-        yield "requestParameters"
-    yield from (root for path in _paths_of(field) if (root := path.partition(".")[0]) in FREE_FIELDS)
-
-
-def _paths_of(field: Field) -> Iterator[str]:
-    """The fields that a test reads."""
-    yield field.path
-    yield from map(str, field.values if field.op in REFERENCES else ())
-
-
-def names_of(predicate: Predicate) -> frozenset[str] | None:
-    """The lower-cased event names without which the predicate cannot hold; None where any could do."""
-    if isinstance(predicate, Field):
-        plain = predicate.path == "eventName" and predicate.op is Op.EQ
-        texts = [value for value in predicate.values if isinstance(value, str)]
-        return frozenset(text.lower() for text in texts) if plain and len(texts) == len(predicate.values) else None
-    if isinstance(predicate, Const):
-        return None if predicate.value else frozenset()
-    if isinstance(predicate, Not):
-        return None
-    found = [names_of(item) for item in predicate.items]
-    if isinstance(predicate, And):
-        return min((names for names in found if names is not None), key=len, default=None)
-    if isinstance(predicate, Or) and None in found:
-        return None
-    return frozenset().union(*(names for names in found if names is not None))

@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from trailwatch.detect.callers import Caller, Callers
+from trailwatch.detect.compiled_rule import CompiledRule, Plan
 from trailwatch.detect.derived import ScriptEvent
 from trailwatch.detect.findings import is_finding, links_in, match_of
 from trailwatch.detect.link_maker import LinkMaker
 from trailwatch.detect.links import may_issue, own_links
-from trailwatch.detect.plans import CompiledRule, Plan, PlanTable
+from trailwatch.detect.plans import PlanTable
 from trailwatch.detect.profile import Profile
 from trailwatch.detect.record import Record
 from trailwatch.detect.signals import SignalMaker

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
+from trailwatch.detect.compiled_rule import CompiledRule
 from trailwatch.detect.derived import ScriptEvent
 from trailwatch.detect.facts import facts_of
 from trailwatch.detect.leaf import text_of
 from trailwatch.detect.links import identity_of
-from trailwatch.detect.plans import CompiledRule
 from trailwatch.detect.reason import reason
 from trailwatch.detect.record import Record
 from trailwatch.model.event import Event

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -13,10 +13,12 @@ from trailwatch.config.schema import AddressList, AddressSettings
 from trailwatch.enrich import hosting
 from trailwatch.enrich.aws_ranges import ANY_SERVICE, AwsRange, read_aws_ranges
 from trailwatch.enrich.lists import read_list
-from trailwatch.enrich.mmdb import Mmdb
 from trailwatch.enrich.networks import Address, Networks, network_of, parse_address
 from trailwatch.errors import ConfigError
 from trailwatch.model.address import AddressFacts
+
+if TYPE_CHECKING:
+    from trailwatch.enrich.mmdb import Mmdb
 
 ADDRESSES_KEPT = 65_536
 PEOPLE_ELSEWHERE = frozenset({"vpn", "proxy", "tor", "hosting"})
@@ -88,11 +90,17 @@ class Addresses:
         return self._tables
 
 
+def _mmdb(path: Path) -> Mmdb:
+    from trailwatch.enrich.mmdb import Mmdb  # dear to import, and most users have no such table
+
+    return Mmdb(path)
+
+
 class _Tables:
     def __init__(self, settings: AddressSettings) -> None:
         self.problems: list[str] = []
         self.about: list[str] = []
-        self._mmdb = [table for path in settings.mmdb if (table := self._try(Mmdb, _path(path))) is not None]
+        self._mmdb = [table for path in settings.mmdb if (table := self._try(_mmdb, _path(path))) is not None]
         self._aws = self._try(read_aws_ranges, _path(settings.aws_ranges)) if settings.aws_ranges else None
         self._lists: Networks[AddressList] = Networks()
         self.about += [table.about for table in self._mmdb]

@@ -6,7 +6,8 @@ from functools import partial
 
 import pytest
 
-from trailwatch.cli.scan_pool import Job, scan_files
+from trailwatch.cli.scan_batch import Job
+from trailwatch.cli.scan_pool import scan_files
 from trailwatch.detect.engine import Engine
 from trailwatch.errors import SourceError
 from trailwatch.rules.rule import RuleSet
