@@ -226,8 +226,8 @@ def test_the_readme_has_the_commands_the_cron_line_and_the_least_policy():
 
 
 def test_every_make_target_that_a_page_names_is_there():
-    targets = set(re.findall(r"^([a-z]+):", page("Makefile"), re.MULTILINE))
-    shown = re.compile(r"(?:^ {4,}|`)make ([a-z]+)", re.MULTILINE)
+    targets = set(re.findall(r"^([a-z-]+):", page("Makefile"), re.MULTILINE))
+    shown = re.compile(r"(?:^ {4,}|`)make ([a-z-]+)", re.MULTILINE)
     named = {name for path in PAGES for name in shown.findall(path.read_text(encoding="utf-8"))}
 
     assert named

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from trailwatch.errors import SourceError
 from trailwatch.ports import Delivery
 from trailwatch.sources.files import delivery_of
 
+PERMISSIONS = ("s3:GetObject",)
+"""Every IAM action that reading logs needs; of an encrypted bucket kms:Decrypt on its key besides."""
 LIMIT_BYTES = 256 << 20
 """Most that a log may have, unpacked: it has to fit into the function's memory."""
 _NO_LOGS = ("/CloudTrail-Digest/", "/CloudTrail-Insight/")
@@ -27,7 +30,7 @@ class Logs:
 
     def __init__(self, client: Callable[[], Any], places: Sequence[str], limit_bytes: int = LIMIT_BYTES) -> None:
         self._client = client
-        self._places = [place.removeprefix("s3://").removeprefix("arn:aws:s3:::").rstrip("/") for place in places]
+        self._places = [bare(place) for place in places]
         self._limit_bytes = limit_bytes
 
     def read(self, log: StoredLog) -> Delivery:
@@ -68,6 +71,11 @@ class Logs:
         except BotoCoreError as error:
             raise SourceError(log.origin, f"cannot be fetched: {error}", "it is tried again") from error
         return body
+
+
+def bare(place: str) -> str:
+    """`bucket` or `bucket/prefix`, however a place was written."""
+    return re.sub(r"^(?:s3://|arn:[a-z-]+:s3:::)", "", place).rstrip("/")
 
 
 _WHY = {

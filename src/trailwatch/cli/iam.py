@@ -12,7 +12,7 @@ from trailwatch.cli.main import Invocation
 if TYPE_CHECKING:
     from trailwatch.config.schema import Config
 
-MODES = ("check", "watch", "respond")
+MODES = ("check", "watch", "function", "respond")
 
 
 @click.group()
@@ -31,11 +31,14 @@ def command() -> None:
 )
 @click.pass_obj
 def policy(invocation: Invocation, mode: str, partition: str) -> None:
-    """Print the IAM policy that MODE needs, with the settings as they are; `respond` is for a role of its own."""
+    """Print the IAM policy that MODE needs, with the settings as they are.
+
+    `respond` is for a role of its own, `function` for the role of the AWS Lambda function.
+    """
     from trailwatch.respond.grants import policy as document
 
     config = invocation.config()
-    click.echo(json.dumps(document(actions_of(mode, config), partition, named_of(mode, config)), indent=2))
+    click.echo(json.dumps(document(actions_of(mode, config), partition, named_of(mode, config, partition)), indent=2))
 
 
 def actions_of(mode: str, config: Config) -> set[str]:
@@ -45,6 +48,8 @@ def actions_of(mode: str, config: Config) -> set[str]:
     from trailwatch.respond.actions.catalog import ACTIONS
     from trailwatch.sources import guardduty, lookup_events
 
+    if mode == "function":
+        return set()
     if mode == "respond":
         return {*held.PERMISSIONS, *(one for action in ACTIONS.values() for one in action.permissions)}
     regions_known = bool(config.check.regions) if not config.account else all(one.regions for one in config.account)
@@ -56,15 +61,30 @@ def actions_of(mode: str, config: Config) -> set[str]:
     return needed
 
 
-def named_of(mode: str, config: Config) -> dict[str, list[str]]:
+def named_of(mode: str, config: Config, partition: str = "aws") -> dict[str, list[str]]:
     """Further actions, each with the only things on which a mode needs it; the responder's stand with its role."""
     from trailwatch.config.notifiers import Sns
 
     if mode == "respond":
         return {}
+    of_function = _of_function(config, partition) if mode == "function" else {}
     responders = config.respond.account if config.respond.automatic.playbooks else ()
     roles = [*(one.role_arn for one in config.account), *(one.role_arn for one in responders)]
     return {
         "sts:AssumeRole": [arn for arn in roles if arn],
         "sns:Publish": [one.topic_arn for one in config.notify if isinstance(one, Sns)],
+        **of_function,
     }
+
+
+def _of_function(config: Config, partition: str) -> dict[str, list[str]]:
+    """What the AWS Lambda function needs on its table and on the buckets with logs."""
+    from trailwatch.aws_lambda import logs
+    from trailwatch.dynamo import table
+
+    settings = config.aws_lambda
+    name = settings.table
+    tables = [name if name.startswith("arn:") else f"arn:{partition}:dynamodb:*:*:table/{name}"] if name else []
+    places = [logs.bare(place) for place in settings.buckets or config.self.bucket]
+    objects = [f"arn:{partition}:s3:::{place}/*" for place in places]
+    return {**dict.fromkeys(table.PERMISSIONS, tables), **dict.fromkeys(logs.PERMISSIONS, objects)}

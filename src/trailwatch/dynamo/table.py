@@ -10,6 +10,8 @@ from typing import Any
 
 from trailwatch.errors import StoreError
 
+PERMISSIONS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem")
+"""Every IAM action on the table that a function needs; whoever ends a freeze needs dynamodb:DeleteItem besides."""
 Value = str | int | bytes
 Item = dict[str, Value]
 _REFUSED = "ConditionalCheckFailedException"

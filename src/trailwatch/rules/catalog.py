@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,52 +13,12 @@ from trailwatch.rules import cache
 from trailwatch.rules.correlated import choose, sound
 from trailwatch.rules.quiet import quiet_things
 from trailwatch.rules.rule import Correlation, Problem, Rule, RuleSet, Script
+from trailwatch.rules.rule_files import PATTERN_SUFFIX, PYTHON_SUFFIX, RuleFile, content, roots, rule_files
 
-SIGMA_SUFFIXES = (".yml", ".yaml")
-PATTERN_SUFFIX = ".pattern.yml"
-PYTHON_SUFFIX = ".py"
 PROFILES = ("core", "standard")
 """Profiles of the shipped rules, from the fewest rules to the most."""
-LONGEST_FILE = 2 * 1024 * 1024
-SEAL = "SEAL"
-"""A file beside the shipped rules with a digest of them all, for packages that give files times of their own."""
 DUPLICATE = "same rule id twice"
-UNREADABLE = "file that cannot be read"
 NO_RULE_FILE = "Python file without rule(event)"
-
-
-class _File:
-    """A file of rules.
-
-    Args:
-        where: its path.
-        name: how messages call it: the path as the user gave it, or below `rulepack/` for a shipped one.
-        mark: what it is known by: its content, or for a shipped file, of which there are many and which only
-            an upgrade changes, its size and time.
-        shipped: whether it ships with the program.
-        text: its content, where it was read already.
-    """
-
-    def __init__(self, where: str, name: str, mark: bytes, *, shipped: bool, text: str | None = None) -> None:
-        self.where, self.name, self.mark, self.shipped, self._text = where, name, mark, shipped, text
-
-    @property
-    def path(self) -> Path:
-        return Path(self.where)
-
-    @property
-    def text(self) -> str:
-        """Its content.
-
-        Raises:
-            RuleError: a shipped file cannot be read.
-        """
-        if self._text is None:
-            try:
-                self._text = _read_text(self.where)
-            except (OSError, ValueError) as error:
-                raise RuleError(self.name, f"cannot be read: {error}", "install trailwatch again") from None
-        return self._text
 
 
 def load_rules(
@@ -99,9 +57,9 @@ def load_rules(
             raise RuleError(str(path), "there is no such processing pipeline", "correct the path")
     problems: list[Problem] = []
     skipped: Counter[str] = Counter()
-    files = list(_files(_roots(dirs, shipped=shipped), skipped, problems))
+    files = list(rule_files(roots(dirs, shipped=shipped), skipped, problems))
     chosen = [*(placeholders or {}).items()], [path.read_bytes() for path in pipelines]
-    digest = cache.digest_of([repr(chosen).encode(), *(part for file in files for part in _content(file))])
+    digest = cache.digest_of([repr(chosen).encode(), *(part for file in files for part in content(file))])
     scripts: dict[str, Script] = {}
     read = _cached(cache_dir, digest, lambda: _read(files, scripts, placeholders, pipelines), examples=examples)
     problems += read.problems
@@ -124,73 +82,6 @@ def load_rules(
     )
 
 
-def _roots(dirs: Sequence[Path], *, shipped: bool) -> Iterator[tuple[Path, bool]]:
-    if shipped:
-        spec = importlib.util.find_spec("trailwatch.rulepack")
-        for place in (spec.submodule_search_locations if spec else None) or ():
-            yield Path(place), True
-    for path in dirs:
-        if not path.exists():
-            raise RuleError(str(path), "there is no such file or folder of rules", "correct the path")
-        yield path, False
-
-
-def _files(roots: Iterator[tuple[Path, bool]], skipped: Counter[str], problems: list[Problem]) -> Iterator[_File]:
-    for root, shipped in roots:
-        cut = 0 if root.is_file() else len(str(root)) + 1
-        sealed = _seal(root) if shipped else b""
-        for where in _walk(root):
-            name = f"rulepack/{where[cut:].replace(os.sep, '/')}" if shipped else where
-            try:
-                if shipped:
-                    yield _File(where, name, sealed or _size_and_time(where), shipped=True)
-                else:
-                    text = _read_text(where)
-                    yield _File(where, name, text.encode(), shipped=False, text=text)
-            except (OSError, ValueError) as error:
-                skipped[UNREADABLE] += 1
-                problems.append(Problem(f"{name}:1:1", f"cannot be read: {error}", error=True))
-
-
-def _seal(root: Path) -> bytes:
-    """What a package says of all its rules that was built once and never changes; empty for any other."""
-    try:
-        return (root / SEAL).read_bytes()
-    except OSError:
-        return b""
-
-
-def _size_and_time(where: str) -> bytes:
-    found = os.stat(where)  # noqa: PTH116 half the price of a Path, hundreds of times at each start
-    return b"%d %d" % (found.st_size, found.st_mtime_ns)
-
-
-def _read_text(where: str) -> str:
-    """Raises OSError or ValueError with what is wrong with the file."""
-    with open(where, "rb") as file:  # noqa: PTH123 as above
-        body = file.read(LONGEST_FILE + 1)
-    if len(body) > LONGEST_FILE:
-        raise ValueError(f"larger than {LONGEST_FILE} bytes")
-    return body.decode("utf-8-sig").replace("\r\n", "\n")
-
-
-def _walk(root: Path) -> Iterator[str]:
-    if root.is_file():
-        yield str(root)
-        return
-    suffixes = (*SIGMA_SUFFIXES, PYTHON_SUFFIX)
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and f != "__pycache__")
-        for name in sorted(names):
-            if name.endswith(suffixes) and not name.startswith((".", "__")):
-                yield os.path.join(folder, name)  # noqa: PTH118 as above
-
-
-def _content(file: _File) -> Iterator[bytes]:
-    yield file.name.encode(errors="surrogateescape")
-    yield file.mark
-
-
 def _cached(
     folder: Path | None, digest: str, read: Callable[[], cache.CachedRules], *, examples: bool
 ) -> cache.CachedRules:
@@ -203,7 +94,7 @@ def _cached(
 
 
 def _read(
-    files: Sequence[_File],
+    files: Sequence[RuleFile],
     scripts: dict[str, Script],
     placeholders: Mapping[str, Sequence[str]] | None,
     pipelines: Sequence[Path],
@@ -233,7 +124,7 @@ def _read(
 
 
 def _with_scripts(
-    scripted: Mapping[str, Rule], files: Sequence[_File], scripts: Mapping[str, Script], problems: list[Problem]
+    scripted: Mapping[str, Rule], files: Sequence[RuleFile], scripts: Mapping[str, Script], problems: list[Problem]
 ) -> Iterator[Rule]:
     """Python rules with their functions; a file that was only read from the cache is imported now."""
     from trailwatch.rules.python_rule import load_script
@@ -250,7 +141,7 @@ def _with_scripts(
             yield msgspec.structs.replace(rule, script=script)
 
 
-def _read_python(file: _File, problems: list[Problem], skipped: Counter[str]) -> Rule | None:
+def _read_python(file: RuleFile, problems: list[Problem], skipped: Counter[str]) -> Rule | None:
     from trailwatch.rules.python_rule import is_rule_file, load_rule
 
     if not is_rule_file(file.text):
@@ -269,7 +160,7 @@ def _problem(error: RuleError) -> Problem:
     return Problem(error.origin, str(error).removeprefix(f"{error.origin}: "), error=True)
 
 
-def _read_patterns(file: _File, problems: list[Problem], skipped: Counter[str]) -> Iterator[Rule]:
+def _read_patterns(file: RuleFile, problems: list[Problem], skipped: Counter[str]) -> Iterator[Rule]:
     from trailwatch.rules.filter_pattern import load_each
     from trailwatch.rules.sigma import RETIRED
 

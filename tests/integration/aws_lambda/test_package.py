@@ -116,13 +116,13 @@ def _remembering(table):
     """Every function here has its table."""
 
 
-def invoke(package, lab, *events, config=None):
+def invoke(package, lab, *events, config=None, rights=None):
     """Runs the handler on the events, in a process that sees the package and nothing else."""
     interpreter = Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
     done = subprocess.run(
         [interpreter, "-I", "-S", "-B", "-c", INVOKE, "request-1"],
         cwd=package,
-        env={**lab.environment(), **({"TRAILWATCH_CONFIG": str(config)} if config else {})},
+        env={**(rights or lab.environment()), **({"TRAILWATCH_CONFIG": str(config)} if config else {})},
         input="".join(json.dumps(one) + "\n" for one in events),
         capture_output=True,
         text=True,
@@ -190,6 +190,7 @@ dirs = ["own-rules"]
 path = "STORE"
 [aws_lambda]
 table = "{TABLE}"
+buckets = ["{BUCKET}"]
 [respond]
 recheck = "0s"
 [respond.automatic.playbooks.lock-user]
@@ -242,12 +243,24 @@ def command(lab, config, *words):
     return done.stdout
 
 
+def with_printed_rights(lab, config):
+    """The environment of a function that may do what `trailwatch iam policy` prints, and nothing else."""
+    iam = client_of(lab, lab.admin, "iam")
+    iam.create_user(UserName="function")
+    for mode in ("function", "respond"):
+        document = command(lab, config, "iam", "policy", mode)
+        iam.put_user_policy(UserName="function", PolicyName=mode, PolicyDocument=document)
+    made = iam.create_access_key(UserName="function")["AccessKey"]
+    return lab.environment(Key(made["AccessKeyId"], made["SecretAccessKey"], ""))
+
+
 def test_a_function_locks_out_once_and_the_command_line_undoes_and_freezes_it(package, lab, tmp_path):
     config = tmp_path / "automatic.toml"
     config.write_text(AUTOMATIC.replace("STORE", str(tmp_path / "state.sqlite3")))
+    rights = with_printed_rights(lab, config)
     (key, listed), (other, later) = listed_by(lab, "dora"), listed_by(lab, "ivo")
 
-    done, lines = invoke(package, lab, listed, listed, config=config)
+    done, lines = invoke(package, lab, listed, listed, config=config, rights=rights)
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("locked out automatically: user dora") == 1, done.stdout
@@ -260,7 +273,7 @@ def test_a_function_locks_out_once_and_the_command_line_undoes_and_freezes_it(pa
     assert refusal_of(lab, key) == ""
 
     command(lab, config, "respond", "freeze", "on", "--why", "exercise")
-    frozen, _ = invoke(package, lab, later, config=config)
+    frozen, _ = invoke(package, lab, later, config=config, rights=rights)
     assert "not locked out automatically: user ivo" in frozen.stdout
     assert "exercise" in frozen.stdout
     assert refusal_of(lab, other) == ""
