@@ -1,12 +1,17 @@
 """What is learned from event history, and what cycles say of what is new; against the lab."""
 
 import json
+import os
+import pty
+import subprocess
 import time
 
 import pytest
 
 from trailwatch.lab.faults import Aim, Deny
 from trailwatch.testing import event
+
+from .conftest import COMMAND
 
 ACCOUNT = "123456789012"
 DAY = 86400
@@ -123,3 +128,53 @@ def test_show_says_of_each_rule_what_it_sees_and_when_it_speaks(history):
     assert "  GetSecretValue  " in shown["secret_new_reader"]
     assert "from 20" in shown["service_new_for_actor"]  # 30 days of history, and 20 are known
     assert "now" in shown["machine_key_new_network"]  # 7 days
+
+
+def test_a_build_that_was_killed_goes_on_where_it_was(history):
+    build = history.start("baseline", "build", "--yes")
+    try:
+        while len(history.lookups()) < 150 and build.poll() is None:
+            time.sleep(0.01)
+        assert build.poll() is None, "it is still at work"
+    finally:
+        build.kill()
+        build.communicate()
+    before = len(history.lookups())
+
+    again = history.run("baseline", "build", "--yes")
+    rest = len(history.lookups()) - before
+    nothing_left = history.run("baseline", "build", "--yes")
+
+    assert again.returncode == nothing_left.returncode == 0, again.stderr
+    # a look at each look-up to say how long it takes, and what is missing
+    assert before > 100
+    assert rest < before + 100
+    assert len(history.lookups()) - before - rest < 50
+    assert "login_new_address" in history.run("baseline", "show").stdout
+
+
+def test_a_person_sees_how_far_a_build_is(history):
+    """On a terminal there is a bar; elsewhere there is none, see the other tests."""
+    ours, theirs = pty.openpty()
+    build = subprocess.Popen(
+        [COMMAND, "baseline", "build", "--yes", "--days", "5"],
+        env={**history.environment, "TERM": "xterm", "COLUMNS": "100"},
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(ours, 65536)
+        except OSError:  # the other side is closed
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(ours)
+
+    assert build.wait() == 0
+    assert shown.index(b"event history: 5 days of 1 region(s)") < shown.index(b"reading")
+    assert b"100%" in shown
+    assert b"learning" in shown
