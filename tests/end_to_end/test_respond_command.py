@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 
 from trailwatch.lab.accounts import Key
+from trailwatch.lab.faults import Cut
 from trailwatch.lab.limits import Limits
 from trailwatch.lab.server import FIRST_ACCOUNT, Lab
 
@@ -71,15 +73,24 @@ class Story:
         assert done.returncode == code, done.stderr + done.stdout
         return done
 
+    def start(self, *words, as_mode="respond"):
+        """The same as a process that can be killed."""
+        return self._start(self._key(as_mode), *words)
+
     def _run(self, key, *words):
+        process = self._start(key, *words)
+        out, told = process.communicate()
+        return subprocess.CompletedProcess(words, process.returncode, out, told)
+
+    def _start(self, key, *words):
         known = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TRAILWATCH_"))}
-        return subprocess.run(
+        return subprocess.Popen(
             [TRAILWATCH, "--config", str(self.home / "trailwatch.toml"), *words],
             env={**known, **self.lab.environment(key), "HOME": str(self.home), "COLUMNS": "200"},
-            capture_output=True,
-            text=True,
-            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
+            text=True,
         )
 
     def _key(self, mode):
@@ -113,6 +124,21 @@ class Story:
             logs = self.trails.get_trail_status(Name=trail["Name"])["IsLogging"]
             shown[trail["Name"]] = {**trail, "selected": selected["EventSelectors"], "logs": logs}
         return json.loads(json.dumps(shown, default=str, sort_keys=True))
+
+
+class Killing:
+    """Kills a process with the very call that it makes, before or after AWS has carried it out."""
+
+    def __init__(self, operation, *, arrives):
+        self.operation, self.arrives, self.process = operation, arrives, None
+
+    def strike(self, call, _chance, _clock):
+        if call.operation == self.operation and self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+            if not self.arrives:
+                raise Cut
 
 
 def key_of(answer):
@@ -210,3 +236,22 @@ def test_an_intruder_is_found_locked_out_and_everything_is_undone_exactly(story)
 
     assert story.picture() == before
     assert not any(refused(story, key) for key in (leaked, *held.values()))
+
+
+@pytest.mark.parametrize("arrives", [False, True], ids=["before AWS got the call", "before the answer came"])
+def test_a_process_that_is_killed_at_a_call_is_gone_on_with_and_undone(story, arrives):
+    leaked = move_in(story)
+    story.run("respond", "plan", "user/dana")
+    before = story.picture()
+    fault = story.lab.faults.add(Killing("UpdateAccessKey", arrives=arrives))
+    process = fault.process = story.start("respond", "apply", "user/dana", "--yes")
+    process.communicate()
+
+    assert process.returncode == -signal.SIGKILL
+    (cut_off,) = map(json.loads, story.run("respond", "status", "--format", "json").stdout.splitlines())
+    assert cut_off["standing"] == "cut off"
+    story.run("respond", "apply", cut_off["plan"], "--yes")
+    assert refused(story, leaked)
+    assert json.loads(story.run("respond", "status", "--format", "json").stdout)["standing"] == "applied"
+    story.run("respond", "undo", cut_off["plan"], "--yes")
+    assert story.picture() == before
