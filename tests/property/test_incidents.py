@@ -1,10 +1,12 @@
 """Which alerts belong together depends on the set of links and alerts alone; oracle: union-find over all of them."""
 
+from pathlib import Path
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trailwatch.detect.attribution import Attribution
-from trailwatch.detect.incidents import PAUSE_SECONDS, score
+from trailwatch.detect.incidents import PAUSE_SECONDS, POINTS, score
 from trailwatch.model.alert import Alert, Evidence
 from trailwatch.model.rule import RuleInfo
 from trailwatch.model.severity import Severity
@@ -162,3 +164,23 @@ def test_a_score_grows_with_every_rule_and_falls_with_every_other_actor(levels, 
     assert 0 <= whole <= 100
     assert score(alerts[:-1], {}) <= whole
     assert score(alerts, {one.rule.id: others for one in alerts}) <= whole
+
+
+def alert_of(number, level, tactic="impact"):
+    info = RuleInfo(f"r{number}", f"r{number}", "t", level, "x:1", tactics=(tactic,))
+    return Alert(str(number), info, "t", *("p", "a", "1", "r", START, START, 1, ()))
+
+
+def test_the_page_about_incidents_gives_the_formula_and_these_numbers():
+    page = " ".join((Path(__file__).parents[2] / "docs" / "incidents.md").read_text().split())
+    several = [alert_of(n, Severity.MEDIUM, tactic) for n, tactic in enumerate(("a", "b", "c"))]
+
+    assert score([alert_of(0, Severity.MEDIUM)], {}) == 9
+    assert score([alert_of(0, Severity.HIGH)], {}) == 23
+    assert score([alert_of(0, Severity.CRITICAL)], {}) == 50
+    assert score([alert_of(9, Severity.HIGH, "d"), *several], {}) == 51
+    assert "One medium alert alone is 9, one high 23, one critical 50; a high and three medium ones" in page
+    assert "over four tactics are 51." in page
+    assert "raw / (raw + 100)" in page
+    for level, points in POINTS.items():
+        assert f"{level.value} {points}" in page
