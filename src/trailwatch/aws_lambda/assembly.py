@@ -64,7 +64,7 @@ def assemble(
         engine=wiring.engine_of(RuleSet(rules=everything.rules), silent=True, tables=book, links=False),
         sifter=FolderSifter(config, environment),
         logs=Logs(_client(access, "s3"), config.aws_lambda.buckets or config.self.bucket),
-        telling=lambda owner: Telling(turns(owner), notifiers, routing),
+        telling=lambda owner: Telling(turns(owner), notifiers, routing, clock),
         responder=_responder(table, config, access, book, clock),
         clock=clock,
         log=log,
@@ -142,4 +142,4 @@ def _responder(
     from trailwatch.aws_lambda.responding import Responding, automatic_over
 
     automatic, cases = automatic_over(table, config, access, book, clock)
-    return lambda telling: Responding(automatic, cases, telling, clock)
+    return lambda telling: Responding(automatic, cases, telling)

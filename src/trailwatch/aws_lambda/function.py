@@ -90,7 +90,7 @@ class Function:
         found = [run.take(parcel) for parcel in parcels_of(event)]
         alerts = self._alerts(run)
         telling = self._telling(str(getattr(context, "aws_request_id", "")) or f"{id(run):x}-{now}")
-        told = telling.tell(alerts, now, until)
+        told = telling.tell(alerts, until)
         if self._responder is not None and (alerts or run.ticked):
             told.join(self._responder(telling).respond(alerts, run.provenance, until))
         return self._end(run, found, alerts, told)

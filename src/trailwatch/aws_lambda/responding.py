@@ -34,14 +34,12 @@ class Responding:
         automatic: automatic response over `cases`.
         cases: where its cases are, with what is to be told of them.
         telling: tells of messages, once each.
-        clock: the time.
     """
 
-    def __init__(self, automatic: Automatic, cases: TableCases, telling: Telling, clock: Clock) -> None:
+    def __init__(self, automatic: Automatic, cases: TableCases, telling: Telling) -> None:
         self._automatic = automatic
         self._cases = cases
         self._telling = telling
-        self._clock = clock
 
     def respond(self, alerts: Sequence[Alert], provenance: Mapping[str, Provenance], until: int) -> Told:
         """What was told of it; every case in which something is to come is looked at, too.
@@ -66,9 +64,8 @@ class Responding:
 
     def _tell(self, until: int) -> Told:
         told = Told()
-        now = int(self._clock.now().timestamp())
         for case, messages in self._cases.untold():
-            each = [self._telling.tell_once(message, now, until) for message in messages]
+            each = [self._telling.tell_once(message, until) for message in messages]
             for one in each:
                 told.join(one)
             if not any(one.unsent for one in each):

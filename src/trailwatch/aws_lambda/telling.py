@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -13,7 +13,10 @@ from trailwatch.dynamo.claims import Claim, Turn
 from trailwatch.errors import NotifyError
 from trailwatch.model.alert import Alert
 from trailwatch.model.message import Message
-from trailwatch.ports import Notifier
+from trailwatch.ports import Clock, Notifier
+
+PAUSES_SECONDS = (0.25, 0.5, 1.0)
+"""Between looks at what another invocation is sending."""
 
 
 class Turns(Protocol):
@@ -69,20 +72,21 @@ class Telling:
         turns: who tells of what.
         notifiers: by name.
         routing: who gets what; what could wait for a digest is told at once, because nobody would gather it.
+        clock: the time.
     """
 
-    def __init__(self, turns: Turns, notifiers: Mapping[str, Notifier], routing: Routing) -> None:
+    def __init__(self, turns: Turns, notifiers: Mapping[str, Notifier], routing: Routing, clock: Clock) -> None:
         self._turns = turns
         self._notifiers = notifiers
         self._routing = routing
+        self._clock = clock
 
-    def tell(self, alerts: Sequence[Alert], now: int, until: int) -> Told:
+    def tell(self, alerts: Sequence[Alert], until: int) -> Told:
         """What became of the alerts; one that fails keeps no other from being told.
 
         Args:
             alerts: of one invocation.
-            now: seconds since 1970.
-            until: when this invocation is surely over.
+            until: when this invocation is surely over, in seconds since 1970.
         """
         told = Told()
         by_notifier: dict[str, list[Alert]] = {}
@@ -90,36 +94,42 @@ class Telling:
             for name in self._routing.places(alert):
                 by_notifier.setdefault(name, []).append(alert)
         for name, several in by_notifier.items():
-            mine: list[Alert] = []
-            since = now
-            for alert in several:
-                claim = self._claim(alert.id, name, alert.severity.rank, now, until, told)
-                if claim is not None:
-                    mine.append(alert)
-                    since = min(since, claim.since)
-            # the time of the first attempt makes the same message of every attempt
-            for message in messages_of(mine, since):
-                self._send(name, message, ids_of(message), told)
+            ranks = {alert.id: alert.severity.rank for alert in several}
+            for since, ids in self._claimed(name, ranks, until, told):
+                mine = [alert for alert in several if alert.id in ids]
+                for message in messages_of(mine, since):
+                    self._send(name, message, [alert.id for alert in message.alerts], told)
         return told
 
-    def tell_once(self, message: Message, now: int, until: int) -> Told:
+    def tell_once(self, message: Message, until: int) -> Told:
         """The same for a message without alerts, by its id; to everybody who hears about trailwatch itself."""
         told = Told()
         for name in self._routing.notices():
-            claim = self._claim(message.id, name, message.severity.rank, now, until, told)
-            if claim is not None:
+            for _ in self._claimed(name, {message.id: message.severity.rank}, until, told):
                 self._send(name, message, [message.id], told)
         return told
 
-    def _claim(self, what: str, name: str, rank: int, now: int, until: int, told: Told) -> Claim | None:
-        claim = self._turns.claim(what, name, rank, now, until)
-        if claim.turn is Turn.MINE:
-            return claim
-        if claim.turn is Turn.BUSY:
-            told.unsent[what] = f"{name}: another invocation is sending it just now"
-        else:
-            told.known += 1
-        return None
+    def _claimed(
+        self, name: str, ranks: Mapping[str, int], until: int, told: Told
+    ) -> Iterator[tuple[int, frozenset[str]]]:
+        """Those that this invocation tells, each group with the time of its first attempt, which names its message.
+
+        What another invocation is sending just now is waited for a moment: mostly it is told then.
+        """
+        waiting = dict(ranks)
+        for pause in (0.0, *PAUSES_SECONDS):
+            if pause:
+                self._clock.sleep(pause)
+            now = int(self._clock.now().timestamp())
+            claims = {what: self._turns.claim(what, name, rank, now, until) for what, rank in waiting.items()}
+            mine = [what for what, claim in claims.items() if claim.turn is Turn.MINE]
+            told.known += sum(claim.turn is Turn.DONE for claim in claims.values())
+            if mine:
+                yield min(claims[what].since for what in mine), frozenset(mine)
+            waiting = {what: rank for what, rank in waiting.items() if claims[what].turn is Turn.BUSY}
+            if not waiting:
+                return
+        told.unsent.update(dict.fromkeys(waiting, f"{name}: another invocation is sending it just now"))
 
     def _send(self, name: str, message: Message, ids: Sequence[str], told: Told) -> None:
         try:

@@ -104,7 +104,9 @@ class Sieve:
             way = candidate.provenance.get(one.event_id, candidate.otherwise)
             whole = one if one.record else msgspec.structs.replace(one, record=self._find(one) or b"")
             try:
-                if not distrust(to_mapping(whole.record), way, now, self._settings):
+                record = to_mapping(whole.record)
+                # a record is found by its id, which others may have written into theirs
+                if record.get("eventID") == one.event_id and not distrust(record, way, now, self._settings):
                     kept.append(whole)
             except DecodeError:
                 continue  # nowhere to be found, or cut short

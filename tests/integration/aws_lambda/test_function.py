@@ -3,6 +3,7 @@
 import gzip
 import json
 import threading
+import time
 
 import msgspec
 import pytest
@@ -56,7 +57,9 @@ def function(dynamodb, table, session, lab, clock, mail, output):
             engine=Engine(RULES, silent=True, links=False),
             sifter=None,
             logs=Logs(lambda: session.client("s3", endpoint_url=lab.url), [BUCKET], limit_bytes=1 << 20),
-            telling=lambda owner: Telling(Claims(Table(client, table), owner, 3600), each, Routing.by_level(routes)),
+            telling=lambda owner: Telling(
+                Claims(Table(client, table), owner, 3600), each, Routing.by_level(routes), clock
+            ),
             responder=None,
             clock=clock,
             log=lambda line: write_line(output, line),
@@ -151,6 +154,48 @@ def test_of_invocations_at_the_same_time_one_tells(function, mail, lab, session)
 
     assert titles(mail) == ["DeleteTrail was called"]
     assert all("another invocation is sending it just now" in error for error in errors)
+
+
+class Slow(RecordingNotifier):
+    """A receiver that takes its time, while something else happens."""
+
+    def __init__(self, meanwhile):
+        super().__init__("mail")
+        self._meanwhile = meanwhile
+
+    def send(self, message):
+        self._meanwhile()
+        return super().send(message)
+
+
+def test_what_another_invocation_is_sending_is_waited_for_and_then_known(function, clock):
+    others, first = [], threading.Event()
+
+    def look_on():
+        first.set()
+        waiting.join(0.2)
+
+    slow = Slow(look_on)
+    waiting = threading.Thread(
+        target=lambda: (first.wait(), others.append(function(slow).answer(bus(event("DeleteTrail")), Context("b"))))
+    )
+    clock.sleep = waiting_for(slow)
+    waiting.start()
+    function(slow).answer(bus(event("DeleteTrail")), Context("a"))
+    waiting.join()
+
+    assert len(slow.sent) == 1
+    assert others[0]["known"] == 1
+
+
+def waiting_for(notifier):
+    """A sleep that lasts until the notifier has sent something."""
+
+    def sleep(_seconds):
+        while not notifier.sent:
+            time.sleep(0.005)
+
+    return sleep
 
 
 class Dying:
