@@ -219,12 +219,24 @@ def routes_of(config: Config) -> dict[str, Severity]:
     return routes
 
 
-def notifiers_of(config: Config, environment: Mapping[str, str], stream: TextIO) -> dict[str, Notifier]:
-    """Every notifier by name; `stream` is where a console notifier writes."""
-    from trailwatch.notify.table import Making, notifier_of
+def notifiers_of(
+    config: Config, environment: Mapping[str, str], stream: TextIO, *, strict: bool = False
+) -> dict[str, Notifier]:
+    """Every notifier by name.
 
-    making = Making(environment, stream, zone_of(config))
-    return {settings.name: notifier_of(settings, making) for settings in notify_settings(config)}
+    Args:
+        config: all settings.
+        environment: the process's variables.
+        stream: where a console notifier writes.
+        strict: whether one that cannot be made is an error at once; otherwise it is when it should send.
+
+    Raises:
+        ConfigError: with `strict`, a notifier cannot be made.
+    """
+    from trailwatch.notify.table import Making, notifier_of, notifier_or_reason
+
+    making, make = Making(environment, stream, zone_of(config)), notifier_of if strict else notifier_or_reason
+    return {settings.name: make(settings, making) for settings in notify_settings(config)}
 
 
 def check_notifiers(config: Config, environment: Mapping[str, str]) -> None:

@@ -83,7 +83,7 @@ def check(invocation: Invocation) -> None:
     config = loaded.config
     wiring.routes_of(config)
     wiring.zone_of(config)
-    notifiers = wiring.notifiers_of(config, invocation.environment, sys.stderr)
+    notifiers = wiring.notifiers_of(config, invocation.environment, sys.stderr, strict=True)
     rules = wiring.load_ruleset(config, invocation.environment)
     errors = [problem for problem in rules.problems if problem.error]
     strays = stray_routes(config, rules)
@@ -91,9 +91,14 @@ def check(invocation: Invocation) -> None:
         click.echo(for_terminal(stray), err=True)
     for problem in errors:
         click.echo(for_terminal(f"{problem.origin}: {problem.text}"), err=True)
-    playbooks = playbooks_of(config).problems
+    known = playbooks_of(config)
+    playbooks = known.problems
     for problem in playbooks:
         click.echo(for_terminal(f"{problem.origin}: {problem.text}"), err=True)
+    if config.respond.automatic.playbooks:
+        from trailwatch.respond.automatic_assembly import enabled_playbooks
+
+        enabled_playbooks(config, known)
     tables = wiring.tables_of(config).problems()
     for problem_text in tables:
         click.echo(problem_text, err=True)

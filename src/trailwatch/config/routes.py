@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Collection, Iterator
 
-from trailwatch.config.notifiers import Apprise, Email, Outlet, Route, Slack, Webhook
+from trailwatch.config.notifiers import Apprise, Email, Outlet, Route, Slack, Sns, Webhook
 from trailwatch.config.schema import Config
 from trailwatch.errors import ConfigError
 
@@ -18,6 +18,7 @@ TACTICS = (
 """The tactics of ATT&CK for Enterprise."""
 DEFAULT_NAME = "console"
 """How the notifier is called that is there when none is configured."""
+TOPIC = re.compile(r"arn:aws[\w-]*:sns:(?P<region>[\w-]+):\d{12}:[\w-]+(?P<fifo>\.fifo)?")
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 
@@ -42,6 +43,12 @@ def _outlet(outlet: Outlet) -> Iterator[ConfigError]:
     match outlet:
         case Email(to=()):
             yield ConfigError(where, "to names nobody", "name at least one address")
+        case Sns() if not TOPIC.fullmatch(outlet.topic_arn):
+            yield ConfigError(
+                where,
+                f"no ARN of a topic: {outlet.topic_arn!r}",
+                "write it as arn:aws:sns:eu-west-1:111122223333:alerts",
+            )
         case Slack():
             yield from _slack(where, outlet)
         case Webhook():

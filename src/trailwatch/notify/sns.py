@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import tzinfo
 from typing import Any
 
+from trailwatch.config.routes import TOPIC
 from trailwatch.errors import ConfigError, NotifyError, SourceError
 from trailwatch.model.message import Message
 from trailwatch.notify.plain import inert
@@ -18,7 +19,6 @@ MESSAGE_LIMIT_BYTES = 256 * 1024
 ROOM_BYTES = 8 * 1024
 """Kept free for attributes, which count as well."""
 CUT = "\n\n... cut: the message is larger than SNS takes; see `trailwatch alerts list`\n"
-_TOPIC = re.compile(r"arn:aws[\w-]*:sns:(?P<region>[\w-]+):\d{12}:[\w-]+(?P<fifo>\.fifo)?")
 REFUSED_FOR_GOOD = frozenset({"InvalidParameter", "InvalidParameterValue", "ParameterValueInvalid"})
 
 
@@ -39,7 +39,7 @@ class SnsNotifier:
     """
 
     def __init__(self, name: str, topic_arn: str, client: Callable[[str], Any], zone: tzinfo | None) -> None:
-        found = _TOPIC.fullmatch(topic_arn)
+        found = TOPIC.fullmatch(topic_arn)
         if found is None:
             raise ConfigError(
                 f"notify {name}",

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, TextIO
 
 from trailwatch.config.notifiers import Apprise, Console, Email, JsonLines, Outlet, Slack, Sns, Webhook
 from trailwatch.config.secret import secret_of
-from trailwatch.errors import ConfigError
+from trailwatch.errors import ConfigError, NotifyError
+from trailwatch.model.message import Message
 from trailwatch.ports import Notifier
 
 
@@ -93,6 +94,30 @@ def notifier_of(outlet: Outlet, making: Making) -> Notifier:
     """
     check(outlet, making.environment)
     return MAKERS[type(outlet)](outlet, making)
+
+
+class Unusable:
+    """In the place of a notifier that cannot be made: its messages wait, and those of the others do not.
+
+    Args:
+        name: how outputs call it.
+        error: why it cannot be made.
+    """
+
+    def __init__(self, name: str, error: ConfigError) -> None:
+        self.name = name
+        self._error = error
+
+    def send(self, message: Message) -> str:  # noqa: ARG002 one shape for all
+        raise NotifyError("", str(self._error), "messages wait until it is corrected") from self._error
+
+
+def notifier_or_reason(outlet: Outlet, making: Making) -> Notifier:
+    """The notifier that these settings describe, or one that says why there is none each time it should send."""
+    try:
+        return notifier_of(outlet, making)
+    except ConfigError as error:
+        return Unusable(outlet.name, error)
 
 
 def check(outlet: Outlet, environment: Mapping[str, str]) -> None:

@@ -21,7 +21,7 @@ ASKED_AT_MOST = 20
 
 
 class Listening(Quiet):
-    """Asks the channels once in a cycle, after what is new was sent, as `trailwatch.service.companions.Companion`.
+    """Asks the channels once, at the end of a cycle, as `trailwatch.service.companions.Companion`.
 
     Args:
         store: where messages and answers are kept.
@@ -33,16 +33,20 @@ class Listening(Quiet):
         self._store = store
         self._notifiers = notifiers
         self._clock = clock
-        self._done = False
+        self._is_time = False
         self._deadline = float("inf")
 
     def begin(self, deadline: float, reach_back: int) -> None:  # noqa: ARG002 one shape for all
         self._deadline = deadline
 
+    def conclude(self, report: CycleReport, notices: Sequence[str]) -> None:  # noqa: ARG002 one shape for all
+        # not before everything was read: a channel that is slow must not hold that up
+        self._is_time = True
+
     def follow_up(self, report: CycleReport, notices: Sequence[str]) -> bool:  # noqa: ARG002 one shape for all
         """Nothing to send: answers change alerts and approvals alone."""
-        if not self._done:
-            self._done = True
+        if self._is_time:
+            self._is_time = False
             self._listen(report)
         return False
 

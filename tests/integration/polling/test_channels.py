@@ -155,7 +155,10 @@ class Case:
         return {"chat": notifiers_of(self.config, self.environment, sys.stderr)["chat"]}
 
     def listen(self):
-        Listening(self.store, self.notifiers, self.clock).follow_up(CycleReport(self.clock.now()), [])
+        report = CycleReport(self.clock.now())
+        listening = Listening(self.store, self.notifiers, self.clock)
+        listening.conclude(report, [])
+        listening.follow_up(report, [])
 
     def approvals(self, plan):
         return [(one.reply.who, one.reply.verb) for one in self.store.conversations.approvals(plan)]
@@ -247,6 +250,22 @@ def test_the_list_says_what_each_gets_and_whether_it_delivers(watched, slack):
     lines = result.stdout.splitlines()
     assert re.match(r"chat +slack +from medium on +1 +no: chat: not accepted", lines[1])
     assert re.match(r"file +jsonl +from medium on +0 +yes", lines[2])
+
+
+def test_a_notifier_that_cannot_be_made_keeps_no_other_from_delivering(watched):
+    broken = '[[notify]]\ntype = "apprise"\nname = "odd"\nurl_env = "ODD_URL"\n'
+    watched.config.write_text(watched.config.read_text() + broken)
+    watched.environment["ODD_URL"] = "nosuch://service"
+    see(watched, "StopLogging")
+
+    result = watched.run("check")
+
+    assert result.returncode == 0
+    assert "not delivered: odd" in result.stdout
+    assert len((watched.folder / "told.jsonl").read_text().splitlines()) == 1
+    refused_by_check = watched.run("config", "check")
+    assert refused_by_check.returncode == 2
+    assert "notify odd: Apprise cannot use the URL" in refused_by_check.stderr
 
 
 def test_a_secret_that_is_not_set_is_told_before_anything_is_read(watched):

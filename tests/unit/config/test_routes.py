@@ -66,6 +66,7 @@ def test_routes_and_digests_are_read(read):
         ('[[notify]]\ntype = "webhook"\nname = "h"\nurl = "x"\nurl_env = "Y"\n', "notify h: needs one of url"),
         ('[[notify]]\ntype = "apprise"\nname = "a"\n', "notify a: needs one of url_env and url_file"),
         ('[[notify]]\ntype = "sns"\nname = "s"\n', "topic_arn is missing"),
+        ('[[notify]]\ntype = "sns"\nname = "s"\ntopic_arn = "alerts"\n', "notify s: no ARN of a topic: 'alerts'"),
     ],
 )
 def test_what_cannot_work_is_refused_with_what_was_probably_meant(read, text, said):
