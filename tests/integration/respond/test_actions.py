@@ -136,6 +136,18 @@ def test_a_made_user_is_locked_with_its_key_and_its_password_stays(account):
         assert [one.calls[0].operation for one in plan.steps if one.calls] == ["PutUserPolicy", "UpdateAccessKey"]
 
 
+def test_credentials_that_were_made_are_switched_off_and_on_again(account):
+    account.user("sync")
+    account.admin.upload_ssh_public_key(UserName="sync", SSHPublicKeyBody="ssh-rsa AAAAB3NzaC1yc2E sync")
+    (ssh,) = ACTIONS["disable-credential"].targets(tampering(account, "UploadSSHPublicKey"))
+    account.admin.create_service_specific_credential(UserName="sync", ServiceName="codecommit.amazonaws.com")
+    (service,) = ACTIONS["disable-credential"].targets(tampering(account, "CreateServiceSpecificCredential"))
+
+    for _ in applied_and_undone(account, ("disable-credential", ssh), ("disable-credential", service)):
+        (listed,) = account.admin.list_ssh_public_keys(UserName="sync")["SSHPublicKeys"]
+        assert listed["Status"] == "Inactive"
+
+
 @pytest.mark.parametrize("owner", ["user", "role", "group"])
 def test_a_policy_that_was_attached_is_detached_and_an_inline_one_removed(account, owner):
     iam, name = account.admin, {f"{owner.capitalize()}Name": "owner"}

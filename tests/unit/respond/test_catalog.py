@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from trailwatch.respond.actions.catalog import ACTIONS
-from trailwatch.respond.playbook import load_playbooks
+from trailwatch.respond.playbook import EVERY, load_playbooks
+from trailwatch.rules.catalog import load_rules
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "respond.md").read_text(encoding="utf-8")
@@ -41,3 +42,11 @@ def test_no_two_levers_have_one_name_and_different_ways():
         for lever in action.levers:
             known = levers.setdefault(lever.name, lever)
             assert (known.reads, known.writes) == (lever.reads, lever.writes)
+
+
+def test_what_a_shipped_rule_asks_for_some_shipped_playbook_answers():
+    ruleset = load_rules([])
+    asked = {one.info.respond for one in (*ruleset.rules, *ruleset.correlations)} - {""}
+    playbooks = [one for one in load_playbooks([], ACTIONS).playbooks.values() if EVERY not in one.answers]
+
+    assert sorted(hint for hint in asked if not any(one.asked_by(hint) for one in playbooks)) == ["lock-root"]

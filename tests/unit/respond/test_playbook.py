@@ -19,6 +19,7 @@ def test_those_that_ship_are_good_and_tell_people_what_is_theirs():
         "revoke-sessions",
         "leaked-key",
         "back-door",
+        "contain-caller",
         "restore-logging",
         "lock-root",
     }
@@ -35,7 +36,7 @@ def test_one_of_your_own_takes_the_place_of_one_that_ships(tmp_path):
 
     assert found.playbooks["lock-user"].description == "What I do."
     assert found.playbooks["mine"].origin == f"{tmp_path / 'b.yaml'}:1"
-    assert len(found.playbooks) == 7
+    assert len(found.playbooks) == 8
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,28 @@ def test_a_key_that_was_made_is_disabled_for_whomever_it_was_made():
 
 
 @pytest.mark.parametrize(
+    ("name", "member", "identity", "lever"),
+    [
+        ("UploadSSHPublicKey", "sSHPublicKey", "sSHPublicKeyId", "ssh-key"),
+        ("UploadSigningCertificate", "certificate", "certificateId", "signing-certificate"),
+        (
+            "CreateServiceSpecificCredential",
+            "serviceSpecificCredential",
+            "serviceSpecificCredentialId",
+            "service-credential",
+        ),
+    ],
+)
+def test_whatever_else_signs_for_a_user_is_switched_off(name, member, identity, lever):
+    made = {member: {identity: "APKA1", "userName": "sync"}}
+
+    (found,) = targets("disable-credential", event(name, responseElements=made))
+
+    assert (found.name, found.detail("user"), found.detail("credential")) == ("APKA1", "sync", lever)
+    assert targets("disable-credential", event(name, responseElements=made, errorCode="LimitExceeded")) == []
+
+
+@pytest.mark.parametrize(
     ("trail", "region"),
     [("main", "us-east-1"), (f"arn:aws:cloudtrail:eu-west-1:{ACCOUNT}:trail/main", "eu-west-1")],
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from trailwatch.ports import Action
 from trailwatch.respond.actions.deactivate_key import DeactivateKey
+from trailwatch.respond.actions.disable_credential import DisableCredential
 from trailwatch.respond.actions.disable_function import DisableFunction
 from trailwatch.respond.actions.disable_key import DisableKey
 from trailwatch.respond.actions.disable_policy import DisablePolicy
@@ -22,6 +23,7 @@ _IN_ORDER: tuple[Action, ...] = (
     DisableUser(),
     DeactivateKey(),
     DisableKey(),
+    DisableCredential(),
     RevokeSessions(),
     DisablePolicy(),
     DisableFunction(),
