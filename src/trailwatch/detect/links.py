@@ -112,12 +112,12 @@ def links_of(record: Mapping[str, Any], time: int, event_id: str, principal: Pri
     caller = principal or principal_of({name: record.get(name) for name in ("userIdentity", "recipientAccountId")})
     call = _Call(record, caller, identity_of(caller), time, event_id)
     found = [link for link in stated(call) if link.parent != link.child]
-    return [*found, *own_links(record)] if found and principal is None else found
+    return [*found, *own_links(record, caller)] if found and principal is None else found
 
 
-def own_links(record: Mapping[str, Any]) -> list[Link]:
+def own_links(record: Mapping[str, Any], known: Principal | None = None) -> list[Link]:
     """What a record says of its own caller; links that hold at any time."""
-    principal = principal_of({name: record.get(name) for name in ("userIdentity", "recipientAccountId")})
+    principal = known or principal_of({name: record.get(name) for name in ("userIdentity", "recipientAccountId")})
     identity = _part(record, "userIdentity")
     call = _Call(record, principal, "", ALWAYS, "")
     return [call.link(kind, parent, child) for kind, parent, child in _own(principal, identity) if parent != child]
@@ -327,8 +327,8 @@ def _key_in(answer: Mapping[str, Any]) -> str:
 def _part(mapping: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
     value: Any = mapping
     for name in names:
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
+        value = value.get(name) if type(value) is dict or isinstance(value, Mapping) else None
+    return value if type(value) is dict or isinstance(value, Mapping) else {}
 
 
 def _text(mapping: Mapping[str, Any], key: str) -> str:
