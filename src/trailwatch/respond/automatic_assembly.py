@@ -15,7 +15,7 @@ from trailwatch.respond.assembly import IN_PLAYBOOKS, Responding
 from trailwatch.respond.automatic import Automatic
 from trailwatch.respond.cases import Answer, Cases
 from trailwatch.respond.choose import Chooser
-from trailwatch.respond.playbook import PlaybookSet
+from trailwatch.respond.playbook import Playbook, PlaybookSet
 from trailwatch.respond.reach import Children
 from trailwatch.respond.sieve import Sieve
 
@@ -51,9 +51,10 @@ def automatic_of(
     equipment = tools.equipment
     if stopped is not None:
         equipment = msgspec.structs.replace(equipment, stopped=stopped)
+    chooser = Chooser(enabled_playbooks(config, tools.playbooks), IN_PLAYBOOKS, book)
     return Automatic(
         config.respond.automatic,
-        Sieve(config.respond.automatic, _chooser(config, tools.playbooks, book), find, children),
+        Sieve(config.respond.automatic, chooser, find, children),
         cases,
         tools.drafting,
         equipment,
@@ -68,7 +69,12 @@ def own_arns(config: Config) -> list[str]:
     return [role for role in (*roles, *config.self.role) if role]
 
 
-def _chooser(config: Config, known: PlaybookSet, book: AddressBook | None) -> Chooser:
+def enabled_playbooks(config: Config, known: PlaybookSet) -> dict[str, Playbook]:
+    """The playbooks that may run by themselves, by name.
+
+    Raises:
+        ConfigError: one of them cannot be used.
+    """
     enabled = {}
     for name in config.respond.automatic.playbooks:
         if name not in known.playbooks:
@@ -79,4 +85,4 @@ def _chooser(config: Config, known: PlaybookSet, book: AddressBook | None) -> Ch
                 f"there are {', '.join(sorted(known.playbooks))}",
             )
         enabled[name] = known.playbooks[name]
-    return Chooser(enabled, IN_PLAYBOOKS, book)
+    return enabled

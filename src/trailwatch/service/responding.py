@@ -84,12 +84,12 @@ class AutomaticResponse(Quiet):
             store.automatic.telling(notices),
             book,
             store.regions.callers,
-            self._answer,
+            self.answer,
             find=ArchivePast(archive).record,
             children=lambda node: store.lineage.children(node, since),
         )
 
-    def _answer(self, case: Case) -> Answer | None:
+    def answer(self, case: Case) -> Answer | None:
         """What people said in a channel since the case waits; one who declines is enough."""
         from trailwatch.respond.cases import Answer
 

@@ -4,20 +4,25 @@ import msgspec
 import pytest
 
 from trailwatch.config.automatic import AutomaticPlaybook, AutomaticSettings
-from trailwatch.errors import ActionError, UsageError
+from trailwatch.config.schema import Account, Config, Responder, RespondSettings, SelfSettings
+from trailwatch.errors import ActionError, ConfigError, UsageError
 from trailwatch.model.case import CaseState
 from trailwatch.model.message import Kind
 from trailwatch.model.provenance import Provenance
 from trailwatch.model.severity import Severity
 from trailwatch.model.signal import Link
+from trailwatch.respond.actions.catalog import BY_HAND
 from trailwatch.respond.apply import Equipment
+from trailwatch.respond.assembly import playbooks_of
+from trailwatch.respond.automatic_assembly import enabled_playbooks, own_arns
 from trailwatch.respond.cases import Answer, decide
+from trailwatch.respond.playbook import PlaybookSet
 from trailwatch.respond.undo import undo
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
 from trailwatch.testing import FixedClock
 
-from .automatic_parts import EVERYTHING, NOW, Account, alert_of, automatic, by_role, by_user, candidate
+from .automatic_parts import EVERYTHING, NOW, PLAYBOOK, Account, alert_of, automatic, by_role, by_user, candidate
 
 AT_ONCE = AutomaticSettings(playbooks={"all": AutomaticPlaybook()})
 ASKING = AutomaticSettings(playbooks={"all": AutomaticPlaybook(approval=600)})
@@ -401,3 +406,31 @@ def test_old_cases_are_forgotten_and_open_ones_are_not(stage):
 
     assert stage.store.automatic.prune(NOW + 10**6) == 1
     assert [case.target.name for case in stage.store.automatic.open()] == ["admin"]
+
+
+def test_a_playbook_that_is_not_there_is_refused_by_name():
+    settings = AutomaticSettings(playbooks={"lock-usr": AutomaticPlaybook()})
+    config = Config(respond=RespondSettings(automatic=settings))
+
+    with pytest.raises(ConfigError, match=r"respond\.automatic\.playbooks\.lock-usr: there is no such playbook"):
+        enabled_playbooks(config, PlaybookSet({"lock-user": PLAYBOOK}))
+
+
+def test_every_shipped_playbook_may_run_by_itself_and_takes_nothing_final():
+    known = playbooks_of(Config())
+    settings = AutomaticSettings(playbooks=dict.fromkeys(known.playbooks, AutomaticPlaybook()))
+
+    enabled = enabled_playbooks(Config(respond=RespondSettings(automatic=settings)), known)
+
+    assert enabled == known.playbooks
+    assert not {action for one in enabled.values() for action in one.actions} & set(BY_HAND)
+
+
+def test_whom_trailwatch_is_comes_from_every_place_that_names_it():
+    config = Config(
+        account=(Account(name="a", role_arn="arn:reader"), Account(name="b")),
+        respond=RespondSettings(account=(Responder(id="1", role_arn="arn:responder"),)),
+        self=SelfSettings(role=("arn:host",)),
+    )
+
+    assert own_arns(config) == ["arn:reader", "arn:responder", "arn:host"]
