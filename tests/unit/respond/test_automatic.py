@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
+from trailwatch.config import schema
 from trailwatch.config.automatic import AutomaticPlaybook, AutomaticSettings
-from trailwatch.config.schema import Account, Config, Responder, RespondSettings, SelfSettings
+from trailwatch.config.schema import Config, Responder, RespondSettings, SelfSettings
 from trailwatch.errors import ActionError, ConfigError, UsageError
 from trailwatch.model.case import CaseState
 from trailwatch.model.message import Kind
@@ -428,7 +429,7 @@ def test_every_shipped_playbook_may_run_by_itself_and_takes_nothing_final():
 
 def test_whom_trailwatch_is_comes_from_every_place_that_names_it():
     config = Config(
-        account=(Account(name="a", role_arn="arn:reader"), Account(name="b")),
+        account=(schema.Account(name="a", role_arn="arn:reader"), schema.Account(name="b")),
         respond=RespondSettings(account=(Responder(id="1", role_arn="arn:responder"),)),
         self=SelfSettings(role=("arn:host",)),
     )
