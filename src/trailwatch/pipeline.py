@@ -22,6 +22,7 @@ from trailwatch.detect.facts import with_facts
 from trailwatch.detect.firings import alert_of, titles_of
 from trailwatch.detect.firings import events_of as correlated_events
 from trailwatch.detect.first_seen import Memory
+from trailwatch.detect.late_memory import ActorsInMemory
 from trailwatch.detect.novelty import NewOnly
 from trailwatch.detect.routing import Routing
 from trailwatch.detect.telling import messages_of
@@ -115,6 +116,7 @@ class Pipeline:
         self._journeys = Journeys(rules.first_seen, store.first_seen)
         self._actor_keys = ActorKeys(rules.correlations)
         self._new_only = NewOnly(rules)
+        self._actors_in_memory = ActorsInMemory(rules)
         self._titles = titles_of(rules)
         self._attribution = Attribution(store.lineage, store.incidents)
         self._sifter = sifter
@@ -200,8 +202,11 @@ class Pipeline:
         self._store.alerts.merge(alerts, now, {one.alert_id: correlated_events(one) for one in firings})
         self._attribution.settle([one.id for one in alerts], (), now)
 
-    def _remember(self, delivery: Delivery, found: Found, now: int) -> None:
-        """Adds what rules with a memory say to the matches, and to the signals of those that read them."""
+    def _remember(self, delivery: Delivery, found: Found, turned: Collection[str], now: int) -> None:
+        """Adds what rules with a memory say to the matches, and to the signals of those that read them.
+
+        What they remember of somebody whose actor a link tells only now, they hear again as the actor's.
+        """
         names = self._actor_at(now)
 
         def actor_of(brief: Brief) -> str:
@@ -209,11 +214,25 @@ class Pipeline:
 
         for gain in delivery.gains:
             self._store.first_seen.learn(gain.key.account, gain.interval.start, gain.key.lookup)
+        heard = [*self._turned_memories(turned, actor_of), *found.signals]
         for rules in (self._memory, self._journeys):
-            found.matches += with_facts(rules.take(found.signals, actor_of), self._book)
+            found.matches += with_facts(rules.take(heard, actor_of), self._book)
+        for signals, daily in zip(self._actors_in_memory.divided(heard), (True, False), strict=True):
+            self._store.actor_signals.add(signals, [actor_of(one.brief) for one in signals], daily=daily)
         if self._new_only:
-            asking, others = self._new_only.divided(found.signals)
+            asking, _ = self._new_only.divided(heard)
+            _, others = self._new_only.divided(found.signals)
             found.signals = [*others, *self._new_only.answered(asking, self._memory, actor_of)]
+
+    def _turned_memories(self, turned: Collection[str], actor_of: Callable[[Brief], str]) -> list[Signal]:
+        """What memories took as somebody else's."""
+        if not turned or not self._actors_in_memory:
+            return []
+        return [
+            signal
+            for signal, before in self._store.actor_signals.of(turned)
+            if self._actors_in_memory.names(signal) and actor_of(signal.brief) != before
+        ]
 
     def _sift(self, found: Found, now: int) -> None:
         """Takes what is suppressed out of the matches; kept in the transaction that would have kept the alerts."""
@@ -246,7 +265,7 @@ class Pipeline:
         old: list[Signal] = []
         for signal, before in self._store.actor_signals.of(turned):
             actor = actor_at(signal.brief.identity or signal.brief.principal, signal.brief.time)
-            if actor != before and keys.divided([signal])[0]:
+            if actor != before and keys.divided([signal])[0] and not self._actors_in_memory.names(signal):
                 naming.append(signal)
                 actors.append(actor)
                 old += [keys.under(signal, before)] if before else []
@@ -307,7 +326,7 @@ class Pipeline:
                 self._store.canaries.returned(marker, now)
             self._store.seen.add([one.key for one in fresh])
             turned = self._attribution.learn(found.links, now)
-            self._remember(delivery, found, now)
+            self._remember(delivery, found, turned, now)
             self._sift(found, now)
             alerts = self._marked(group(found.matches))
             self._store.alerts.merge(alerts, now, events_of(found.matches))

@@ -37,11 +37,12 @@ class NewOnly:
         return bool(self._grouped)
 
     def divided(self, signals: Iterable[Signal]) -> tuple[list[Signal], list[Signal]]:
-        """Signals that ask a memory, and the others."""
+        """Signals that ask a memory, and the others, also those that it has answered."""
         asking: list[Signal] = []
         others: list[Signal] = []
         for one in signals:
-            (asking if (one.rule_id, one.base_id) in self._grouped else others).append(one)
+            grouped = self._grouped.get((one.rule_id, one.base_id), len(one.key))
+            (asking if len(one.key) > grouped else others).append(one)
         return asking, others
 
     def answered(self, asking: Sequence[Signal], memory: Memory, actor_of: ActorOf | None = None) -> list[Signal]:

@@ -11,6 +11,7 @@ from trailwatch.store.database import Database
 from trailwatch.store.text import storable
 
 PRUNED_AT_ONCE = 50_000
+DAY = 86400
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder(Signal).decode
 
@@ -21,15 +22,19 @@ class ActorSignals:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def add(self, signals: Sequence[Signal], actors: Sequence[str] = ()) -> None:
-        """Keeps signals as stage 1 made them, and under whom each is counted now, where that is known."""
+    def add(self, signals: Sequence[Signal], actors: Sequence[str] = (), *, daily: bool = False) -> None:
+        """Keeps signals as stage 1 made them, and under whom each is counted now, where that is known.
+
+        Args:
+            signals: of events.
+            actors: for each signal the key of its actor.
+            daily: whether one of a day stands for all with its key; it is kept as if it were the day's last.
+        """
         rows = [
             (
                 storable(one.brief.identity or one.brief.principal, 2048),
-                one.time,
-                storable(
-                    "\0".join((one.rule_id, one.base_id, one.brief.account, one.brief.event_id, one.value, *one.key))
-                ),
+                one.time // DAY * DAY + DAY - 1 if daily else one.time,
+                storable("\0".join((*_what(one, daily=daily), *one.key))),
                 _ENCODE(one),
                 storable(actor, 2048),
             )
@@ -63,3 +68,8 @@ class ActorSignals:
                 """,
                 (before, limit),
             ).rowcount
+
+
+def _what(signal: Signal, *, daily: bool) -> tuple[str, ...]:
+    rules = signal.rule_id, signal.base_id, signal.brief.account
+    return rules if daily else (*rules, signal.brief.event_id, signal.value)
