@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from trailwatch.cli.alert_choice import find_alert, opened_store
 from trailwatch.cli.alerts_handling import ack, close, note, snooze
 from trailwatch.cli.lazy_group import Entry, LazyGroup
 from trailwatch.cli.main import Invocation
+from trailwatch.cli.row_output import FORMAT, write_data, write_rows
 
 if TYPE_CHECKING:
     from trailwatch.model.alert import Alert, Evidence
@@ -25,14 +25,6 @@ LAZY: dict[str, Entry] = {
     ),
 }
 
-_FORMAT = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "jsonl"]),
-    default="table",
-    show_default=True,
-    help="How to print.",
-)
 COLUMNS = {
     "id": "alert_id",
     "first": "first_time",
@@ -75,6 +67,7 @@ for handling in (ack, close, snooze, note):
 )
 @click.option("--since", help="Last event not before this: a time in ISO 8601, or how long ago: 90m, 24h, 30d.")
 @click.option("--account", default="", help="Only alerts of this account.")
+@click.option("--region", default="", help="Only alerts of this region.")
 @click.option("--rule", default="", help="Only alerts of this rule, by id or short name.")
 @click.option("--until", help="First event before this.")
 @click.option("--who", default="", help="Only where the principal or the actor has this in it.")
@@ -84,7 +77,7 @@ for handling in (ack, close, snooze, note):
 @click.option("--snoozed", is_flag=True, help="Only alerts that were put off; otherwise they are left out.")
 @click.option("--staged", is_flag=True, help="Alerts of rules on trial, which nobody was told of, and no others.")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The latest so many.")
-@_FORMAT
+@FORMAT
 @click.pass_obj
 def list_alerts(
     invocation: Invocation,
@@ -100,7 +93,6 @@ def list_alerts(
     **chosen: Any,
 ) -> None:
     """List alerts, oldest first."""
-    from trailwatch.cli.scan_output import write_jsonl, write_table
     from trailwatch.cli.times import seconds
     from trailwatch.model.alert import AlertState, Verdict
     from trailwatch.model.severity import Severity
@@ -119,27 +111,20 @@ def list_alerts(
     )
     with opened_store(invocation) as store:
         rows = [_row(alert) for alert in store.alerts.search(wanted)]
-    if form == "jsonl":
-        write_jsonl(rows, sys.stdout)
-    elif rows:
-        write_table(rows, COLUMNS, sys.stdout)
-    if not rows:
-        click.echo("no alerts", err=True)
+    write_rows(rows, COLUMNS, form, "no alerts")
 
 
 @command.command()
 @click.argument("alert_id", metavar="ID")
-@_FORMAT
+@FORMAT
 @click.pass_obj
 def show(invocation: Invocation, alert_id: str, form: str) -> None:
     """Show everything about one alert: the rule, the events, what was sent and what was done."""
     with opened_store(invocation) as store:
         alert = find_alert(store, alert_id)
         row = _everything(store, alert)
-    if form == "jsonl":
-        from trailwatch.cli.scan_output import write_jsonl
-
-        write_jsonl([row], sys.stdout)
+    if form != "table":
+        write_data([row], form)
     else:
         for line in _page(alert, row):
             click.echo(line)

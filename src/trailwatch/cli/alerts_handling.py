@@ -14,7 +14,7 @@ from trailwatch.errors import UsageError
 if TYPE_CHECKING:
     from trailwatch.model.alert import AlertState, Verdict
 
-_NOTE = click.option("--note", default="", help="Why; kept in the alert's history.")
+_NOTE = click.option("--note", "--reason", "note", default="", help="Why; kept in the alert's history.")
 
 
 @click.command()

@@ -14,6 +14,7 @@ import click
 from trailwatch.cli.alert_choice import find_alert, opened_store
 from trailwatch.cli.main import Invocation
 from trailwatch.errors import ConfigError, UsageError
+from trailwatch.model.rule import OWN_ORIGIN
 
 if TYPE_CHECKING:
     from trailwatch.model.alert import Alert
@@ -77,6 +78,10 @@ def command(
     """
     with opened_store(invocation) as store:
         alert = find_alert(store, alert_id)
+    if alert.rule.origin == OWN_ORIGIN:
+        raise UsageError(
+            f"alert {alert.id}", "it is about trailwatch itself", "ack or snooze it; it closes by itself"
+        )
     until = last_day(expires, datetime.now(UTC))
     draft = draft_of(alert, by, reason=reason, owner=owner or user_of(invocation), expires=until)
     suppress(invocation, draft, f"{alert.rule.slug}-{alert.id[:8]}", [alert.id], **how)

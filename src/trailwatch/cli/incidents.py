@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,7 @@ from trailwatch.cli.alert_choice import find_incident
 from trailwatch.cli.incidents_handling import ack, close, note, snooze
 from trailwatch.cli.lazy_group import Entry, LazyGroup
 from trailwatch.cli.main import Invocation
+from trailwatch.cli.row_output import FORMAT, write_data, write_rows
 from trailwatch.errors import StoreError
 
 if TYPE_CHECKING:
@@ -19,11 +20,8 @@ if TYPE_CHECKING:
     from trailwatch.store.incidents import Kept
     from trailwatch.store.store import Store
 
-_FORMAT = click.option(
-    "--format", "form", type=click.Choice(["table", "jsonl"]), default="table", help="How to print."
-)
-
-
+_LOOKED_AT = 10_000
+"""Of so many incidents at most it is asked whether they fit."""
 LAZY: dict[str, Entry] = {
     "suppress": Entry(
         "trailwatch.cli.incidents_suppress", "Write a suppression, after showing what it would have hidden."
@@ -51,47 +49,78 @@ for handling in (ack, close, snooze, note):
     help="Only incidents with an alert in this state; may be repeated.",
 )
 @click.option("--min-score", type=click.IntRange(0, 100), default=0, show_default=True, help="The least score.")
+@click.option(
+    "--severity",
+    type=click.Choice(["informational", "low", "medium", "high", "critical"]),
+    default="informational",
+    show_default=True,
+    help="The least severity of the worst of its alerts.",
+)
 @click.option("--since", help="Last event not before this: a time in ISO 8601, or how long ago: 90m, 24h, 30d.")
+@click.option("--until", help="First event before this.")
+@click.option("--account", default="", help="Only incidents with an alert of this account.")
+@click.option("--region", default="", help="Only incidents with an alert of this region.")
+@click.option("--rule", default="", help="Only incidents with an alert of this rule, by id or short name.")
+@click.option("--who", default="", help="Only where the actor or a principal has this in it.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="The latest so many.")
-@_FORMAT
+@FORMAT
 @click.pass_obj
 def list_incidents(
-    invocation: Invocation, states: tuple[str, ...], min_score: int, since: str | None, limit: int, form: str
+    invocation: Invocation, /, *, states: tuple[str, ...], since: str | None, limit: int, form: str, **chosen: Any
 ) -> None:
     """List incidents, the worst first."""
     from trailwatch.cli.incident_output import COLUMNS, incident_row
-    from trailwatch.cli.scan_output import write_jsonl, write_table
     from trailwatch.cli.times import seconds
     from trailwatch.model.alert import AlertState
 
     wanted = list(AlertState) if "all" in states else [AlertState(state) for state in states]
-    begin = seconds(since, "--since", datetime.now(UTC)) or 0
+    now = datetime.now(UTC)
+    begin, end = seconds(since, "--since", now) or 0, seconds(chosen.pop("until"), "--until", now) or 0
     with _store(invocation) as store:
-        found = [whole_incident(store, one) for one in store.incidents.latest(wanted, begin, limit)]
-    found = sorted((one for one in found if one.score >= min_score), key=lambda one: (-one.score, one.first_time))
-    rows = [incident_row(one) for one in found]
-    if form == "jsonl":
-        write_jsonl(rows, sys.stdout)
-    elif rows:
-        write_table(rows, COLUMNS, sys.stdout)
-    if not rows:
-        click.echo("no incidents", err=True)
+        every = (whole_incident(store, one) for one in store.incidents.latest(wanted, begin, _LOOKED_AT))
+        found = list(islice((one for one in every if _fits(one, until=end, **chosen)), limit))
+    found.sort(key=lambda one: (-one.score, one.first_time))
+    write_rows([incident_row(one) for one in found], COLUMNS, form, "no incidents")
+
+
+def _fits(
+    incident: Incident,
+    *,
+    min_score: int,
+    severity: str,
+    until: int,
+    account: str,
+    region: str,
+    rule: str,
+    who: str,
+) -> bool:
+    from trailwatch.model.severity import Severity
+
+    alerts = incident.alerts
+    return (
+        incident.score >= min_score
+        and incident.severity >= Severity(severity)
+        and (not until or incident.first_time < until)
+        and (not account or any(alert.account == account for alert in alerts))
+        and (not region or any(alert.region == region for alert in alerts))
+        and (not rule or any(rule in (alert.rule.id, alert.rule.slug) for alert in alerts))
+        and (not who or who.lower() in "\n".join((incident.actor, *incident.principals)).lower())
+    )
 
 
 @command.command()
 @click.argument("incident_id", metavar="ID")
-@_FORMAT
+@FORMAT
 @click.pass_obj
 def show(invocation: Invocation, incident_id: str, form: str) -> None:
     """Show everything about one incident: its timeline, what it touched, what to contain."""
     from trailwatch.cli.incident_output import incident_row, page
-    from trailwatch.cli.scan_output import write_jsonl
 
     with _store(invocation) as store:
         kept = find_incident(store, incident_id)
         incident = whole_incident(store, kept)
-    if form == "jsonl":
-        write_jsonl([incident_row(incident)], sys.stdout)
+    if form != "table":
+        write_data([incident_row(incident)], form)
         return
     for line in page(incident):
         click.echo(line)

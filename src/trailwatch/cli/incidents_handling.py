@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trailwatch.model.alert import AlertState, Verdict
     from trailwatch.store.store import Store
 
-_NOTE = click.option("--note", default="", help="Why; kept in the history of each alert.")
+_NOTE = click.option("--note", "--reason", "note", default="", help="Why; kept in the history of each alert.")
 _ID = click.argument("incident_id", metavar="ID")
 NOTED = "noted"
 

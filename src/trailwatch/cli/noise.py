@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import click
 from trailwatch.cli.alert_choice import opened_store
 from trailwatch.cli.alerts_suppress import last_day, user_of
 from trailwatch.cli.main import Invocation
+from trailwatch.cli.row_output import FORMAT, write_rows
 
 if TYPE_CHECKING:
     from trailwatch.detect.noise import Allowlist, RuleNoise
@@ -54,7 +54,7 @@ _IDS_SHOWN = 10
     type=click.Path(file_okay=False, path_type=Path),
     help="Write each allowlist as a new file there, to be reviewed and moved into suppressions.d.",
 )
-@click.option("--format", "form", type=click.Choice(["table", "jsonl"]), default="table", help="How to print.")
+@FORMAT
 @click.pass_obj
 def command(
     invocation: Invocation,
@@ -89,7 +89,7 @@ def command(
         (one, allowlist(one, named, until, actors) if len(one.alerts) >= least else None)
         for one in by_rule(alerts, days)[:top]
     ]
-    _print([_row(one, quiet) for one, quiet in found], form)
+    write_rows([_row(one, quiet) for one, quiet in found], COLUMNS, form, "no alerts")
     for one, quiet in found:
         if quiet is not None and form == "table":
             _print_allowlist(one, quiet)
@@ -107,17 +107,6 @@ def _alerts(invocation: Invocation, wanted: AlertFilter) -> tuple[list[Alert], M
     if len(alerts) == _ALERTS_READ:
         click.echo(f"only the latest {_ALERTS_READ:,} alerts are looked at", err=True)
     return alerts, {one.alert_id: one.actor_key for one in subjects}
-
-
-def _print(rows: Sequence[Mapping[str, Any]], form: str) -> None:
-    from trailwatch.cli.scan_output import write_jsonl, write_table
-
-    if form == "jsonl":
-        write_jsonl(rows, sys.stdout)
-    elif rows:
-        write_table(rows, COLUMNS, sys.stdout)
-    if not rows:
-        click.echo("no alerts", err=True)
 
 
 def _print_allowlist(noise: RuleNoise, quiet: Allowlist) -> None:

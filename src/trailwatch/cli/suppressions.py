@@ -225,6 +225,7 @@ def _stale(found: SuppressionSet, now: int) -> Iterator[Problem]:
 
 def _unknown(found: SuppressionSet, invocation: Invocation) -> Iterator[Problem]:
     from trailwatch import wiring
+    from trailwatch.detect.findings import PREFIX as GUARDDUTY
     from trailwatch.rules.names import meant
     from trailwatch.rules.rule import Problem
     from trailwatch.rules.suppression import EVERY_RULE
@@ -237,7 +238,7 @@ def _unknown(found: SuppressionSet, invocation: Invocation) -> Iterator[Problem]
     known = {EVERY_RULE, *(info.id for info in infos), *(info.slug for info in infos)}
     for one in found.suppressions:
         for name in one.rules:
-            if name not in known:
+            if name not in known and not name.startswith(GUARDDUTY):
                 hint = meant(name, known) or "`trailwatch rules list` lists them"
                 yield Problem(one.origin, f"no loaded rule is called {name!r}; {hint}", error=False)
 

@@ -42,6 +42,7 @@ class AlertFilter(msgspec.Struct, frozen=True):
     """Whether it is put off."""
     staged: bool = False
     """Alerts of rules on trial instead of those that people are told of."""
+    region: str = ""
 
 
 class Alerts:
@@ -97,7 +98,7 @@ class Alerts:
             WHERE severity IN ({_marks(severities)}) AND state IN ({_marks(states)}) AND last_time >= ?
               AND ? IN ('', account) AND ? IN ('', rule_id, slug) AND (? = 0 OR first_time < ?)
               AND instr(lower(principal || char(10) || actor), ?) AND ? IN ('', verdict)
-              AND coalesce((snoozed IS NOT NULL) = ?, TRUE) AND staged = ?
+              AND coalesce((snoozed IS NOT NULL) = ?, TRUE) AND staged = ? AND ? IN ('', region)
             ORDER BY last_time DESC, id DESC LIMIT ?
             """,  # noqa: S608 only question marks are put in
             (
@@ -106,6 +107,7 @@ class Alerts:
                 wanted.verdict.value if wanted.verdict else "",
                 wanted.snoozed,
                 wanted.staged,
+                storable(wanted.region),
                 wanted.limit,
             ),
         )
