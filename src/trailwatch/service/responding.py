@@ -9,7 +9,7 @@ from trailwatch import wiring
 from trailwatch.config.schema import Config
 from trailwatch.detect.incidents import RARITY_SECONDS, incident_of
 from trailwatch.errors import TrailwatchError
-from trailwatch.model.alert import Alert
+from trailwatch.model.alert import Alert, AlertState
 from trailwatch.model.incident import Incident
 from trailwatch.model.provenance import Provenance
 from trailwatch.ports import Clock
@@ -61,19 +61,27 @@ class AutomaticResponse(Quiet):
 
         for thread, alerts in _together(pending):
             incident = stored_incident(self._store, alerts[0].incident)
-            automatic.consider(Candidate(tuple(alerts), thread, incident, otherwise=Provenance.EVENT_HISTORY))
+            # what came before counts, too: an incident may grow bad enough bit by bit
+            every = [one for one in incident.alerts if _is_open(one)] if incident is not None else alerts
+            automatic.consider(Candidate(tuple(every), thread, incident, otherwise=Provenance.EVENT_HISTORY))
             self._store.automatic.considered([(alert.id, alert.event_count) for alert in alerts])
         automatic.settle()
 
     def _made(self, notices: Sequence[str]) -> Automatic:
         from trailwatch.respond.assembly import responding
         from trailwatch.respond.automatic_assembly import automatic_of
-        from trailwatch.respond.freeze import freeze_path
+        from trailwatch.respond.freeze import FileFreeze, Freeze, first_reason, freeze_path
         from trailwatch.respond.past import ArchivePast
         from trailwatch.respond.reach import LONGEST_SESSION_SECONDS
 
         config, environment, store = self._config, self._environment, self._store
         freeze = freeze_path(wiring.state_path(config, environment))
+        freezes: list[Freeze] = [FileFreeze(freeze)]
+        if config.aws_lambda.table:
+            from trailwatch.dynamo.freeze import TableFreeze
+            from trailwatch.dynamo.opening import configured_table
+
+            freezes += [TableFreeze(table) for table in [configured_table(config)] if table is not None]
         book = wiring.addresses_of(config, store.regions.callers())
         archive = wiring.archive_of(config, environment)
         tools = responding(config, store.responses, archive, book, freeze, self._clock)
@@ -85,6 +93,7 @@ class AutomaticResponse(Quiet):
             book,
             store.regions.callers,
             self.answer,
+            stopped=lambda: first_reason(freezes),
             find=ArchivePast(archive).record,
             children=lambda node: store.lineage.children(node, since),
         )
@@ -111,6 +120,10 @@ def stored_incident(store: Store, incident_id: str) -> Incident | None:
     rules = {alert.rule.id for alert in alerts}
     others = store.incidents.others(rules, kept.actor_key, until - RARITY_SECONDS, until)
     return incident_of(kept.id, kept.actor_key, alerts, others, created=kept.created)
+
+
+def _is_open(alert: Alert) -> bool:
+    return alert.state is AlertState.OPEN and not alert.snoozed and not alert.staged
 
 
 def _together(alerts: Iterable[Alert]) -> Iterator[tuple[str, list[Alert]]]:
