@@ -279,6 +279,24 @@ def test_a_function_locks_out_once_and_the_command_line_undoes_and_freezes_it(pa
     assert refusal_of(lab, other) == ""
 
 
+def test_a_function_asks_and_its_schedule_does_what_was_approved(package, lab, tmp_path):
+    config = tmp_path / "asking.toml"
+    config.write_text(AUTOMATIC.replace("STORE", str(tmp_path / "state.sqlite3")) + "approval = '10m'\n")
+    (key, listed), schedule = listed_by(lab, "ada"), bus({}, "aws.events", "Scheduled Event")
+
+    asked, _ = invoke(package, lab, listed, schedule, config=config)
+    case = re.search(r"trailwatch respond approve ([0-9a-f]{12})", asked.stdout)[1]
+    assert refusal_of(lab, key) == ""
+
+    assert "is approved" in command(lab, config, "respond", "approve", case)
+    done, lines = invoke(package, lab, schedule, schedule, config=config)
+
+    assert refusal_of(lab, key) == "InvalidClientTokenId"
+    assert done.stdout.count("locked out automatically: user ada") == 1
+    assert [line["sent"] for line in of(lines, "answer")] == [1, 0]
+
+
+@pytest.mark.soak
 def test_the_same_tree_gives_the_same_bytes(snapshot, tmp_path, package):
     said = build(snapshot, tmp_path / "again.zip", "--host")
 
