@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -90,13 +91,21 @@ class ScanState:
     def _sifted(self, actor_at: ActorAt) -> Iterator[list[Signal]]:
         """The signals, under their actors, that can make a correlation hold."""
         names, sieve = self._spool.names, Sieve(self._correlations)
-        for piece in self._spool.pieces():
-            for (rule, base, event, _, value), key in self._keyed(piece, actor_at):
-                sieve.count(names[rule], names[base], key, piece.acted[event][1], value)
-        for piece in self._spool.pieces():
+        places = [
+            array(
+                "L",
+                [
+                    sieve.count(names[rule], names[base], key, piece.acted[event][1], value)
+                    for (rule, base, event, _, value), key in self._keyed(piece, piece.rows, actor_at)
+                ],
+            )
+            for piece in self._spool.pieces()
+        ]
+        for piece, numbers in zip(self._spool.pieces(), places, strict=True):
+            rows = [row for row, number in zip(piece.rows, numbers, strict=True) if sieve.may_pass(number)]
             left = [
                 (row, key)
-                for row, key in self._keyed(piece, actor_at)
+                for row, key in self._keyed(piece, rows, actor_at)
                 if sieve.passes(names[row[0]], key, piece.acted[row[2]][1])
             ]
             briefs = piece.events() if left else []
@@ -105,12 +114,12 @@ class ScanState:
                 for (rule, base, event, _, value), key in left
             ]
 
-    def _keyed(self, piece: Piece, actor_at: ActorAt) -> list[tuple[Row, tuple[str, ...]]]:
-        """Each signal with its key, in which the actor stands where it belongs."""
+    def _keyed(self, piece: Piece, rows: Sequence[Row], actor_at: ActorAt) -> list[tuple[Row, tuple[str, ...]]]:
+        """Each of these rows with its key, in which the actor stands where it belongs."""
         names, where = self._spool.names, self._where
         actors: dict[int, str] = {}
         found: list[tuple[Row, tuple[str, ...]]] = []
-        for row in piece.rows:
+        for row in rows:
             rule, base, event, key, _ = row
             places = where.get((rule, base))
             if places is None:

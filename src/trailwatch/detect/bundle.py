@@ -1,7 +1,8 @@
-"""What stateful rules want of the events that the same rules said yes to, taken out of many of them at once.
+"""What stateful rules want of the events that the same rules said yes to, taken out of them in one go.
 
-Nearly every key is made of plain fields, the actor, and fields derived from one plain field. Of the texts at these
-places each is taken once, however many stateful rules ask for it; what else is wanted is left to the slow way.
+Nearly every key is made of plain fields, the actor, and others that have one value. Each of these texts is taken
+once, however many stateful rules ask for it. Where a field has several values or a long one, the rules that ask for
+it are left to the slow way, which makes every combination.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
-from trailwatch.detect.record import Record
+from trailwatch.detect.leaf import text_of
+from trailwatch.detect.record import Record, getter
 from trailwatch.detect.schema import PLAIN_FIELDS
 from trailwatch.model.identity import KEY_KEPT
 from trailwatch.model.signal import ACTOR
@@ -26,7 +28,7 @@ FOLLOWS_FROM = {
 DERIVED_KEPT = 16_384
 """So many values of derived fields are remembered."""
 
-Texts = tuple[Any, ...]
+Found = tuple[Any, ...]
 
 
 class Ask(NamedTuple):
@@ -46,18 +48,13 @@ class Ask(NamedTuple):
         return (*self.key, self.value) if self.value else self.key
 
 
-def is_quick(ask: Ask) -> bool:
-    """Whether everything it wants is told by plain fields."""
-    return bool(ask.key) and all(path == ACTOR or path in PLAIN_FIELDS or path in FOLLOWS_FROM for path in ask.paths)
-
-
 class Taker(NamedTuple):
     """What takes one signal's key and value out of the texts."""
 
     rule_id: str
     base_id: str
-    key: Callable[[Texts], tuple[str, ...]]
-    value: Callable[[Texts], str] | None
+    key: Callable[[Found], tuple[str, ...]]
+    value: Callable[[Found], str] | None
 
 
 class Cut(NamedTuple):
@@ -67,7 +64,7 @@ class Cut(NamedTuple):
     """For rules that count every event."""
     remembered: tuple[Taker, ...]
     """For rules with a memory."""
-    memory: Callable[[Texts], Texts] | None
+    memory: Callable[[Found], Found] | None
     """All texts that rules with a memory want."""
     unkeyed: int
     """So many stateful rules find no value."""
@@ -75,59 +72,74 @@ class Cut(NamedTuple):
     """These find a value that is no plain short text."""
 
 
-class Derived:
-    """Derived fields by the value of the plain field that they follow from."""
+class Texts:
+    """The texts at paths outside the plain fields; those that follow from one plain field are remembered by it."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, Any], Any] = {}
 
-    def of(self, path: str, source: Any, record: Record) -> Any:
-        """The text; `UNSET` for none, a list of what is not one short text."""
-        place = (path, source)
-        try:
-            return self._known[place]
-        except KeyError:
-            values = record.derived(path)
-        if len(self._known) >= DERIVED_KEPT:
-            self._known.clear()
-        found = self._known[place] = UNSET if not values else values[0] if len(values) == 1 else values
-        return found
+    def at(self, path: str) -> Callable[[Any, Record], Any]:
+        """What takes the text out of an event and its record: `UNSET` for none, a list where there are several."""
+        find = getter(path)
+
+        def take(_event: Any, record: Record) -> Any:
+            return _one(find(record))
+
+        return self._by_source(path, take) if path in FOLLOWS_FROM else take
+
+    def _by_source(self, path: str, take: Callable[[Any, Record], Any]) -> Callable[[Any, Record], Any]:
+        known, source = self._known, attrgetter(FOLLOWS_FROM[path])
+
+        def remembered(event: Any, record: Record) -> Any:
+            place = path, source(event)
+            try:
+                return known[place]
+            except KeyError:
+                if len(known) >= DERIVED_KEPT:
+                    known.clear()
+                found = known[place] = take(event, record)
+                return found
+
+        return remembered
+
+
+def _one(values: list[Any]) -> Any:
+    if not values:
+        return UNSET
+    return text_of(values[0]) if len(values) == 1 else values
 
 
 class Bundle:
     """What is wanted of the events to which certain rules said yes.
 
     Args:
-        asks: of those `is_quick`, in the order in which the signals are told.
-        derived: what is known of derived fields.
+        asks: in the order in which the signals are told.
+        texts: finds what is not plain.
     """
 
-    __slots__ = ("_asks", "_cuts", "_derived", "_follows", "_places", "_plain", "whole")
+    __slots__ = ("_asks", "_cuts", "_further", "_places", "_plain", "whole")
 
-    def __init__(self, asks: Sequence[Ask], derived: Derived) -> None:
+    def __init__(self, asks: Sequence[Ask], texts: Texts) -> None:
         paths = list(dict.fromkeys(path for ask in asks for path in ask.paths if path != ACTOR))
         plain = [path for path in paths if path in PLAIN_FIELDS]
-        follows = [path for path in paths if path in FOLLOWS_FROM]
+        further = [path for path in paths if path not in PLAIN_FIELDS]
         self._asks = asks
-        self._derived = derived
         # two more, so that it comes back with a tuple in any case
         self._plain = attrgetter(*plain, "eventName", "eventID")
-        self._follows = tuple((path, attrgetter(FOLLOWS_FROM[path])) for path in follows)
-        order = (*plain, "", "", *follows, ACTOR)
+        self._further = tuple(texts.at(path) for path in further)
+        order = (*plain, "", "", *further, ACTOR)
         self._places = {path: at for at, path in enumerate(order) if path}
         self._cuts: dict[int, Cut] = {}
         self.whole = self._cut(0)
         """Where no text is missing."""
 
-    def texts(self, event: Any, record: Record, actor: str) -> Texts:
+    def texts(self, event: Any, record: Record, actor: str) -> Found:
         """All texts that are wanted, each once, with whatever stands in the place of one that is missing."""
-        if not self._follows:
+        if not self._further:
             return (*self._plain(event), actor)
-        of = self._derived.of
-        follows = [of(path, source(event), record) for path, source in self._follows]
-        return (*self._plain(event), *follows, actor)
+        return (*self._plain(event), *[take(event, record) for take in self._further], actor)
 
-    def cut(self, texts: Texts) -> Cut:
+    def cut(self, texts: Found) -> Cut:
         """What can be taken out of these texts."""
         gaps = 0
         for at, text in enumerate(texts):
@@ -160,7 +172,9 @@ class Bundle:
         return Taker(ask.rule_id, ask.base_id, key, itemgetter(self._places[ask.value]) if ask.value else None)
 
 
-def _several(places: Iterable[int]) -> Callable[[Texts], Texts]:
+def _several(places: Iterable[int]) -> Callable[[Found], Found]:
     """What takes these places out of a tuple, as a tuple also where it is one."""
     found = list(places)
-    return itemgetter(slice(found[0], found[0] + 1)) if len(found) == 1 else itemgetter(*found)
+    if len(found) > 1:
+        return itemgetter(*found)
+    return itemgetter(slice(found[0], found[0] + 1) if found else slice(0))

@@ -69,7 +69,7 @@ class Engine:
         )
         callers = Callers() if wants else None
         maker = SignalMaker(wants, callers, gathered=gathered)
-        self._means = Means(table, maker, callers, feeders, issuing, tables)
+        self._means = Means(table, maker, callers, feeders, issuing, tables, {})
 
     def evaluate(self, delivery: Delivery) -> Found:
         """Everything stage 1 has to say about the delivery; matches by (position, rule id)."""

@@ -33,6 +33,8 @@ def text_of(value: object) -> str:
         return "true"
     if value is False:
         return "false"
+    if type(value) is int:
+        return str(value)
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

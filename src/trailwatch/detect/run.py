@@ -27,6 +27,8 @@ from trailwatch.ports import AddressBook, Delivery
 
 REJECT_BODY_LIMIT = 262_144
 INSIGHT = "insight"
+TOGETHER_KEPT = 4096
+"""So many sets of rules that held together are remembered with what follows."""
 _AT_ONCE = 512
 """Records that are decoded together; a large file's do not all fit the memory."""
 
@@ -43,6 +45,8 @@ class Means(NamedTuple):
     issuing: frozenset[str]
     """Names of the events whose links are wanted."""
     book: AddressBook | None
+    silent: dict[tuple[CompiledRule, ...], tuple[str, ...]]
+    """Of rules that held together, the ids of those that only give signals; filled as events come."""
 
 
 def are_distinct(events: Sequence[Any]) -> bool:
@@ -57,7 +61,7 @@ class Run:
 
     def __init__(self, means: Means, delivery: Delivery, profile: Profile | None = None) -> None:
         self._profile = profile
-        self._table, self._maker, self._callers, self._feeders, self._issuing, self._book = means
+        self._table, self._maker, self._callers, self._feeders, self._issuing, self._book, self._silent = means
         self._maker.begin()
         self._delivery = delivery
         self._found = Found(rejects=list(delivery.rejects))
@@ -193,11 +197,13 @@ class Run:
 
     def _told(self, held: list[CompiledRule], record: Record, position: int) -> None:
         """Matches of the rules that speak, and signals of all whose script does not say no."""
-        feeders = self._feeders
-        said = [one.rule.info.id for one in held if one.rule.script is None and one.rule.info.id in feeders]
+        together = tuple(held)
+        said = self._silent.get(together)
+        if said is None:
+            said = self._silent[together] = self._feeding(held)
         try:
             if len(said) < len(held):
-                said += self._asked(held, record, position)
+                said = (*said, *self._asked(held, record, position))
             signals, unkeyed = self._maker.signals(said, record, self._delivery.origin, position)
         except DecodeError as error:
             self._reject(bytes(record.raw), position, error)
@@ -215,6 +221,13 @@ class Run:
             self._matched += 1
         else:
             self._unmatched += 1
+
+    def _feeding(self, held: Sequence[CompiledRule]) -> tuple[str, ...]:
+        """Those of these rules that need not be asked: they give signals, and no script has a say."""
+        if len(self._silent) >= TOGETHER_KEPT:
+            self._silent.clear()
+        feeding = [one.rule for one in held if one.rule.script is None and one.rule.info.id in self._feeders]
+        return tuple(rule.info.id for rule in feeding)
 
     def _caller(self, record: Record) -> Caller | None:
         """Who called, where that was decoded."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from trailwatch.detect import callers
-from trailwatch.detect.bundle import Ask, Bundle, Derived, Taker, is_quick
+from trailwatch.detect.bundle import Ask, Bundle, Taker, Texts
 from trailwatch.detect.leaf import text_of
 from trailwatch.detect.links import identity_of
 from trailwatch.detect.record import Record, getter
@@ -46,7 +46,7 @@ class Want(NamedTuple):
     remembers: bool = False
     """Whether the rule has a memory: it asks for the first of a day, and for the record as evidence of it."""
     ask: Ask | None = None
-    """The same for the quick way, where plain fields tell it all."""
+    """The same for the quick way; None where there is more to it than one text for each path."""
 
 
 def wants_of(rules: RuleSet) -> dict[str, list[Want]]:
@@ -64,7 +64,7 @@ def wants_of(rules: RuleSet) -> dict[str, list[Want]]:
     for rule in rules.first_seen:
         if rule.first_seen is not None:
             fields, ident = rule.first_seen.fields, rule.info.id
-            ask = _quick(Ask(ident, ident, fields, remembers=True))
+            ask = Ask(ident, ident, fields, remembers=True)
             want = Want(ident, tuple(map(_key_getter, fields)), (), remembers=True, ask=ask)
             wants.setdefault(ident, []).append(want)
         if rule.travel is not None:
@@ -115,7 +115,7 @@ class SignalMaker:
         self._wants = wants
         self._callers = known or callers.Callers()
         self._gathered = gathered
-        self._derived = Derived()
+        self._texts = Texts()
         self._wanted: dict[tuple[str, ...], _Wanted] = {}
         self._heard: dict[tuple[Any, ...], tuple[int, str]] = {}
         """Time and event of what rules with a memory heard first of a combination of values."""
@@ -164,10 +164,10 @@ class SignalMaker:
         each = self._each(said)
         asks = [want.ask for _, want in each if want.ask is not None]
         slow = tuple((base, want) for base, want in each if want.ask is None)
-        return _Wanted(Bundle(asks, self._derived) if asks else None, slow)
+        return _Wanted(Bundle(asks, self._texts) if asks else None, slow)
 
     def _quickly(self, bundle: Bundle, event: _Event, signals: list[Signal]) -> tuple[int, tuple[Ask, ...]]:
-        """Adds the signals that plain fields tell; how many rules find no value, and what is left to the slow way."""
+        """Adds the signals made of one text for each path; how many rules find none, and what the slow way has to do."""
         plain = event.record.plain
         caller = self._callers.of(plain)
         texts = bundle.texts(plain, event.record, caller.principal.key)
@@ -311,12 +311,8 @@ def _want(correlation: Correlation, rule_id: str, memory: Sequence[str]) -> Want
     # what a memory asks of an event stands after the key, see `trailwatch.detect.novelty`
     paths = (*paths_of(correlation, rule_id), *memory)
     ask = Ask(correlation.info.id, rule_id, paths, counted[0] if counted else "")
-    quick = _quick(ask) if len(counted) < 2 else None  # noqa: PLR2004 several values are joined
+    quick = ask if len(counted) < 2 else None  # noqa: PLR2004 several values are joined
     return Want(correlation.info.id, tuple(map(_key_getter, paths)), tuple(map(getter, counted)), ask=quick)
-
-
-def _quick(ask: Ask) -> Ask | None:
-    return ask if is_quick(ask) else None
 
 
 def _key_getter(path: str) -> Getter | None:
