@@ -49,6 +49,10 @@ class TableCases:
             item["untold"] = packed(untold[-_UNTOLD_KEPT:], f"case {case.id}")
         return self._table.put(_CASES, case.id, item, version=case.version)
 
+    def full(self, now: int, caps: Caps) -> str:
+        """Why the caps leave nothing by now; empty where they leave something."""
+        return caps.against([time for _, time in self._taken()[1]], now)
+
     def take(self, plan_id: str, now: int, caps: Caps) -> str:
         """Takes one of the responses that the caps leave, once for each plan; why there is none, or empty.
 
@@ -56,21 +60,24 @@ class TableCases:
             StoreError: the table cannot be used, or too many take something at the same time.
         """
         for _ in range(_ATTEMPTS):
-            item = self._table.get(*_TAKEN) or {"version": 0, "taken": "[]"}
-            taken = [(str(plan), int(time)) for plan, time in json.loads(str(item["taken"]))]
+            version, taken = self._taken()
             if any(plan == plan_id for plan, _ in taken):
                 return ""
             reason = caps.against([time for _, time in taken], now)
             if reason:
                 return reason
             rest = [(plan, time) for plan, time in taken if time > now - 2 * DAY]
-            version = int(item["version"])
             more: Item = {"taken": json.dumps([*rest, (plan_id, now)]), "version": version + 1}
             if self._table.put(*_TAKEN, more, version=version):
                 return ""
         raise StoreError(
             f"table {self._table.name}", "too many responses begin at the same time", "it is tried again"
         )
+
+    def _taken(self) -> tuple[int, list[tuple[str, int]]]:
+        """The version of the list, and the plans in it with their times."""
+        item = self._table.get(*_TAKEN) or {"version": 0, "taken": "[]"}
+        return int(item["version"]), [(str(plan), int(time)) for plan, time in json.loads(str(item["taken"]))]
 
     def untold(self) -> list[tuple[Case, list[Message]]]:
         """Cases of which something is still to be told, with that."""

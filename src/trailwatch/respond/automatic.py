@@ -33,6 +33,7 @@ SPREAD_SECONDS = 120
 """IAM needs time until a change counts everywhere; calls until then do not show that it does not hold."""
 LEASE_SECONDS = 300
 """After that whoever began a case is surely gone."""
+FULL = "the cap is reached: "
 SETTLED = (CaseState.DECLINED, CaseState.EXPIRED)
 
 
@@ -60,6 +61,7 @@ class Automatic:
         answers: Callable[[Case], Answer | None] = lambda _case: None,
     ) -> None:
         self._settings = settings
+        self._caps = Caps(settings.per_hour, settings.per_day)
         self._sieve = sieve
         self._cases = cases
         self._drafting = drafting
@@ -89,9 +91,7 @@ class Automatic:
             elif case.state is CaseState.APPROVED:
                 self._begin(case)
             elif now > case.until and case.plan is not None:
-                resumed = msgspec.structs.replace(case, until=now + LEASE_SECONDS)
-                if self._keep(resumed, tell=False):
-                    self._carry_out(kept_once_more(resumed), case.plan)
+                self._resume(case, case.plan, now)
 
     def _open(self, found: Proven, candidate: Candidate) -> None:
         now, case_id = self._now(), case_id_of(found.target)
@@ -115,10 +115,11 @@ class Automatic:
             acts_unasked=all(one.on_silence == "act" for one in asked),
             version=before.version if before else 0,
         )
-        reason = self._against(case)
+        full = self._cases.full(now, self._caps)
+        reason = self._against(case) or (full and FULL + full)
         if reason:
-            refused = before is not None and before.state is CaseState.REFUSED and before.reason == reason
-            if not refused or (before is not None and now - before.changed >= AGAIN_SECONDS):
+            known = before is not None and before.state is CaseState.REFUSED and before.reason == reason
+            if not known or (before is not None and now - before.changed >= AGAIN_SECONDS):
                 self._refuse(case, reason)
         elif self._keep(case, tell=patience > 0) and not patience:
             self._begin(kept_once_more(case))
@@ -171,7 +172,7 @@ class Automatic:
             return
         plan = make_plan(case.cause, Chosen(case.orders, case.playbooks), self._drafting, now)
         if problem := _unfit(plan, case.target):
-            self._keep(msgspec.structs.replace(case, state=CaseState.FAILED, changed=now, reason=problem, plan=plan))
+            self._keep(msgspec.structs.replace(case, state=CaseState.FAILED, changed=now, reason=problem))
             return
         begun = msgspec.structs.replace(
             case, state=CaseState.BEGUN, changed=now, until=now + LEASE_SECONDS, plan=plan, reason=""
@@ -179,11 +180,20 @@ class Automatic:
         if self._keep(begun, tell=False):
             self._carry_out(kept_once_more(begun), plan)
 
+    def _resume(self, case: Case, plan: Plan, now: int) -> None:
+        """Goes on with what was cut off; what was done so far stays, and can be undone."""
+        reason = self._against(case)
+        if reason:
+            self._refuse(case, reason)
+            return
+        resumed = msgspec.structs.replace(case, until=now + LEASE_SECONDS)
+        if self._keep(resumed, tell=False):
+            self._carry_out(kept_once_more(resumed), plan)
+
     def _carry_out(self, case: Case, plan: Plan) -> None:
-        caps = Caps(self._settings.per_hour, self._settings.per_day)
-        full = self._cases.take(plan.id, self._now(), caps)
+        full = self._cases.take(plan.id, self._now(), self._caps)
         if full:
-            self._refuse(msgspec.structs.replace(case, plan=None), f"the cap is reached: {full}")
+            self._refuse(msgspec.structs.replace(case, plan=None), FULL + full)
             return
         why = f"{case.cause}; playbooks {', '.join(case.playbooks)}"
         if case.decided_by:

@@ -30,6 +30,9 @@ class Cases(Protocol):
         False, with nothing kept, where somebody else kept it since it was read.
         """
 
+    def full(self, now: int, caps: Caps) -> str:
+        """Why the caps leave nothing by now; empty where they leave something."""
+
     def take(self, plan_id: str, now: int, caps: Caps) -> str:
         """Takes one of the responses that the caps leave, once for each plan; why there is none, or empty."""
 

@@ -88,14 +88,17 @@ class AutomaticCases:
                 self._outbox.add(message, self._notifiers, message.created)
         return bool(written)
 
+    def full(self, now: int, caps: Caps) -> str:
+        """Why the caps leave nothing by now; empty where they leave something."""
+        return caps.against([row["time"] for row in self._db.all("SELECT time FROM automatic_taken")], now)
+
     def take(self, plan_id: str, now: int, caps: Caps) -> str:
         """Takes one of the responses that the caps leave, once for each plan; why there is none, or empty."""
         with self._db.transaction():
             if self._db.one("SELECT 1 FROM automatic_taken WHERE plan = ?", (plan_id,)) is not None:
                 return ""
             self._db.execute("DELETE FROM automatic_taken WHERE time <= ?", (now - 2 * DAY,))
-            taken = [row["time"] for row in self._db.all("SELECT time FROM automatic_taken")]
-            reason = caps.against(taken, now)
+            reason = self.full(now, caps)
             if not reason:
                 self._db.execute("INSERT INTO automatic_taken (plan, time) VALUES (?, ?)", (plan_id, now))
             return reason

@@ -206,9 +206,11 @@ def test_who_cannot_be_looked_up_is_left_alone(stage):
 def test_the_cap_is_told_and_nothing_is_done(stage):
     stage.use(AutomaticSettings(playbooks={"all": AutomaticPlaybook()}, per_hour=1))
     stage.see()
-    stage.see(by_role("ListBuckets", "admin"))
+    for _ in range(3):
+        stage.see(by_role("ListBuckets", "admin"))
 
     assert stage.account.locked == ["role deploy"]
+    assert len(stage.told) == 2
     assert "Why: the cap is reached: no more than 1 in any hour" in stage.told[-1].body
     assert stage.told[-1].commands == ()
 
@@ -389,6 +391,31 @@ def test_a_process_that_dies_at_any_call_is_gone_on_with_and_counts_once(stage):
 
     assert stage.account.locked == ["role deploy"]
     assert stage.case.state is CaseState.DONE
+
+
+def test_what_was_cut_off_is_not_gone_on_with_when_it_became_protected(stage):
+    def die(_call):
+        raise Died
+
+    stage.account.reached = die
+    with pytest.raises(Died):
+        stage.see()
+    stage.account.tags["deploy"] = {"trailwatch:protected": ""}
+    stage.account.reached = lambda _call: None
+    stage.clock.advance(301)
+    stage.automatic.settle()
+
+    assert stage.account.locked == []
+    assert stage.case.state is CaseState.REFUSED
+    assert stage.told[-1].commands == (f"trailwatch respond undo {stage.case.plan.id}",)
+
+
+def test_who_is_locked_already_costs_no_call(stage):
+    stage.account.locked.append("role deploy")
+    stage.see()
+
+    assert stage.case.state is CaseState.DONE
+    assert stage.account.calls == []
 
 
 def test_a_case_that_somebody_else_kept_since_it_was_read_is_not_kept(stage):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trailwatch.errors import ActionError
@@ -32,7 +32,7 @@ STEP = Step(
     "",
 )
 documents = st.one_of(st.none(), st.dictionaries(st.text(max_size=5), st.text(max_size=5), min_size=1, max_size=3))
-settings = st.fixed_dictionaries(
+trails = st.fixed_dictionaries(
     {"S3BucketName": st.sampled_from(["one", "two"]), "IsMultiRegionTrail": st.booleans()},
     optional={"S3KeyPrefix": st.sampled_from(["a", "b"]), "KmsKeyId": st.just("k"), "SnsTopicName": st.just("topic")},
 )
@@ -46,6 +46,7 @@ def test_nothing_is_called_where_it_stands_as_wanted(name):
     assert list(lever.calls(STEP, state, state)) == []
 
 
+@settings(deadline=None)
 @given(found=documents, wanted=documents)
 def test_a_policy_is_put_or_deleted_in_one_call(found, wanted):
     calls = list(InlinePolicy("user").calls(STEP, found, wanted))
@@ -59,7 +60,8 @@ def test_a_policy_is_put_or_deleted_in_one_call(found, wanted):
         assert json.loads(calls[0].parameters["PolicyDocument"]) == wanted
 
 
-@given(found=settings, wanted=settings)
+@settings(deadline=None)
+@given(found=trails, wanted=trails)
 def test_settings_of_a_trail_are_brought_from_any_to_any_in_one_call(found, wanted):
     calls = list(TrailSettings().calls(STEP, found, wanted))
 
