@@ -462,3 +462,38 @@ def test_whom_trailwatch_is_comes_from_every_place_that_names_it():
     )
 
     assert own_arns(config) == ["arn:reader", "arn:responder", "arn:host"]
+
+
+class Mortal(Account):
+    """The process dies at the n-th call of any kind, before or after it reached AWS."""
+
+    def __init__(self, dies_at, *, after):
+        super().__init__(users=["dora"], roles=["deploy", "admin"])
+        self.left, self.after = dies_at, after
+
+    def call(self, call):
+        self.left -= 1
+        if self.left == 0 and not self.after:
+            raise Died
+        answer = super().call(call)
+        if self.left == 0:
+            raise Died
+        return answer
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("dies_at", range(1, 8))
+def test_dead_at_any_call_it_is_gone_on_with_and_told_once(stage, dies_at, after):
+    stage.account = Mortal(dies_at, after=after)
+    stage.use(AutomaticSettings(playbooks={"all": AutomaticPlaybook()}, per_hour=1))
+    try:
+        stage.see()
+    except Died:
+        stage.clock.advance(301)
+    stage.see()
+    stage.automatic.settle()
+
+    assert stage.account.locked == ["role deploy"]
+    assert len(stage.account.calls) == 1
+    assert stage.headlines == ["locked out automatically: role deploy in 111122223333"]
+    assert len(stage.store.database.all("SELECT * FROM automatic_taken")) == 1
