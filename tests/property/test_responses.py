@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trailwatch.errors import ActionError
@@ -100,6 +100,7 @@ class Case:
 fates = st.lists(st.sampled_from(["arrives", "fails", "dies before", "dies after"]), max_size=6)
 
 
+@settings(deadline=None)
 @given(world=worlds, wishes=plans, attempts=st.lists(fates, max_size=4))
 def test_after_any_deaths_and_failures_it_comes_to_the_same_end(world, wishes, attempts):
     case = Case(world, wishes)
@@ -113,6 +114,7 @@ def test_after_any_deaths_and_failures_it_comes_to_the_same_end(world, wishes, a
     assert case.apply().calls == 0
 
 
+@settings(deadline=None)
 @given(world=worlds, wishes=plans, attempts=st.lists(fates, max_size=3), back=st.lists(fates, max_size=3))
 def test_from_anywhere_on_the_way_it_is_undone_exactly(world, wishes, attempts, back):
     case = Case(world, wishes)
@@ -128,6 +130,27 @@ def test_from_anywhere_on_the_way_it_is_undone_exactly(world, wishes, attempts, 
     assert case.world.things == case.before
 
 
+@settings(deadline=None)
+@given(
+    world=worlds,
+    wishes=plans,
+    theirs=st.lists(st.tuples(st.sampled_from(THINGS), fates), min_size=1, max_size=3),
+)
+def test_what_an_intruder_takes_back_meanwhile_never_counts_as_what_was_there_before(world, wishes, theirs):
+    case = Case(world, wishes)
+    case.apply()
+    for thing, attempt in theirs:
+        if thing in {step.thing["thing"] for step in case.plan.steps}:
+            case.world.things[thing] = "theirs"
+        case.apply(attempt)
+    assert case.apply().failed == ()
+
+    case.undo()
+
+    assert case.world.things == case.before
+
+
+@settings(deadline=None)
 @given(world=worlds, wishes=plans, changed=st.dictionaries(st.sampled_from(THINGS), st.just("theirs"), min_size=1))
 def test_what_somebody_changed_since_is_never_overwritten_unasked(world, wishes, changed):
     case = Case(world, wishes)
@@ -147,6 +170,7 @@ def test_what_somebody_changed_since_is_never_overwritten_unasked(world, wishes,
     assert {thing: case.world.things[thing] for thing in untouched} == {thing: now[thing] for thing in untouched}
 
 
+@settings(deadline=None)
 @given(world=worlds, wishes=plans, attempts=st.lists(fates, max_size=3))
 def test_before_anything_changes_the_journal_has_what_stood_there(world, wishes, attempts):
     case = Case(world, wishes)
@@ -160,6 +184,7 @@ def test_before_anything_changes_the_journal_has_what_stood_there(world, wishes,
             assert known[thing] == case.before[thing]
 
 
+@settings(deadline=None)
 @given(wishes=plans)
 def test_a_plan_is_the_same_after_it_was_kept_and_read(wishes):
     plan = plan_of(wishes)
