@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -41,26 +42,27 @@ COLUMNS = {
 def command(context: click.Context, since: str, form: str) -> None:
     """Show, for each region, how long it took from a harmless call until trailwatch had seen its event.
 
-    Exit 3 when a call did not come back in time.
+    Exit 3 when the newest call of a region did not come back in time.
     """
     if context.invoked_subcommand is not None:
         return
     from trailwatch.cli.times import moment
+    from trailwatch.service.canary import overdue
 
     invocation: Invocation = context.obj
     now = datetime.now(UTC)
-    begin = int(moment(since, "--since", now).timestamp())
+    begin, seconds = int(moment(since, "--since", now).timestamp()), int(now.timestamp())
     within = int(invocation.config().canary.within)
     with opened_store(invocation) as store:
         flights = store.canaries.flights(begin)
-        awaited = list(store.canaries.awaited().values())
-    overdue = [one for one in awaited if one.called >= begin and now.timestamp() - one.called > within]
-    lost: dict[tuple[str, str], int] = {}
-    for one in overdue:
-        lost[one.account, one.region] = lost.get((one.account, one.region), 0) + 1
-    rows = [_row(one, lost.get((one.account, one.region), 0)) for one in flights]
+        awaited = store.canaries.awaited().values()
+        missing = overdue(store, within, seconds)
+    lost = Counter(
+        (one.account, one.region) for one in awaited if one.called >= begin and seconds - one.called > within
+    )
+    rows = [_row(one, lost[one.account, one.region]) for one in flights]
     _write(rows, form)
-    sys.exit(SKIPPED if overdue else 0)
+    sys.exit(SKIPPED if missing else 0)
 
 
 @command.command()

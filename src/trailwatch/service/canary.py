@@ -150,21 +150,34 @@ def judge(store: Store, within: int, now: int, unread: Iterable[tuple[str, str]]
         now: seconds since 1970.
         unread: accounts and regions of which people were told that they cannot be read.
     """
-    known = set(unread)
-    overdue: dict[tuple[str, str], Canary] = {}
+    known, lost = set(unread), overdue(store, within, now)
+    standing = store.alerts.unclosed(LOST.id)
+    if not lost and not standing:
+        return
+    flights = {(one.account, one.region): one for one in store.canaries.flights(0)}
+    raise_alerts(store, LOST, [_complaint(one, flights, now, known) for one in lost], now)
+    still = {(one.account, one.region) for one in lost}
+    over = [(account, region) for _, account, region in standing if (account, region) not in still]
+    close_alerts(store, LOST, over, "a later canary came back", now)
+
+
+def overdue(store: Store, within: int, now: int) -> list[Canary]:
+    """For each account and region the newest call that did not come back in time, unless a later one did.
+
+    Args:
+        store: where canaries are kept.
+        within: so many seconds may one take.
+        now: seconds since 1970.
+    """
+    late: dict[tuple[str, str], Canary] = {}
     for one in store.canaries.awaited().values():
         if now - one.called > within:
             place = one.account, one.region
-            overdue[place] = max(one, overdue.get(place, one), key=lambda one: one.called)
-    standing = store.alerts.unclosed(LOST.id)
-    if not overdue and not standing:
-        return
-    flights = {(one.account, one.region): one for one in store.canaries.flights(0)}
-    back = {place for place, one in overdue.items() if flights[place].last_returned > one.called}
-    lost = [one for place, one in sorted(overdue.items()) if place not in back]
-    raise_alerts(store, LOST, [_complaint(one, flights, now, known) for one in lost], now)
-    good = [(account, region) for _, account, region in standing if (account, region) not in overdue]
-    close_alerts(store, LOST, [*good, *back], "a later canary came back", now)
+            late[place] = max(one, late.get(place, one), key=lambda one: one.called)
+    if not late:
+        return []
+    back = {(one.account, one.region): one.newest_back for one in store.canaries.flights(0)}
+    return [one for place, one in sorted(late.items()) if back[place] <= one.called]
 
 
 def _complaint(

@@ -20,6 +20,7 @@ import msgspec
 
 from trailwatch.errors import ConfigError
 from trailwatch.ports import Clock
+from trailwatch.service.canary import overdue
 from trailwatch.service.report import GOOD, PARTIAL, CycleReport, duration
 from trailwatch.store.outbox import OutboxState
 from trailwatch.store.store import Store
@@ -70,7 +71,7 @@ class Health:
         """Puts down what a cycle came to; called by the thread that owns the store."""
         now = self._clock.now().timestamp()
         counts = store.outbox.counts()
-        lost = [one for one in store.canaries.awaited().values() if now - one.called > self._within]
+        lost = overdue(store, int(self._within), int(now))
         self._seen = _Seen(
             good=now if report.outcome in (GOOD, PARTIAL) else self._seen.good,
             outcome=report.outcome,
@@ -83,7 +84,7 @@ class Health:
             waiting=counts[OutboxState.WAITING],
             dead=counts[OutboxState.DEAD],
             overdue=dict(report.overdue),
-            canary_lost=tuple(sorted({f"{one.account}/{one.region}" for one in lost})),
+            canary_lost=tuple(f"{one.account}/{one.region}" for one in lost),
         )
 
     def failed(self, error: Exception) -> None:

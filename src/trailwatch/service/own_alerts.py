@@ -12,6 +12,7 @@ import msgspec
 from trailwatch.model.alert import Alert, AlertState, Evidence
 from trailwatch.model.identity import alert_id
 from trailwatch.model.rule import OWN_ORIGIN, Dedup, RuleInfo
+from trailwatch.model.severity import Severity
 from trailwatch.store.store import Store
 
 DAY_SECONDS = 86400
@@ -62,20 +63,17 @@ def close_alerts(store: Store, rule: RuleInfo, over: Iterable[tuple[str, str]], 
     return done
 
 
-def own_rule(rule_id: str, title: str, description: str, triage: tuple[str, ...], severity: str = "high") -> RuleInfo:
-    """A rule of trailwatch's own."""
-    return msgspec.convert(
-        {
-            "id": rule_id,
-            "slug": rule_id,
-            "title": title,
-            "severity": severity,
-            "origin": OWN_ORIGIN,
-            "description": description,
-            "triage": triage,
-            "dedup": Dedup(by=("recipientAccountId", "awsRegion"), period_seconds=DAY_SECONDS),
-        },
-        RuleInfo,
+def own_rule(rule_id: str, title: str, description: str, triage: tuple[str, ...]) -> RuleInfo:
+    """A rule of trailwatch's own; what it says is worth a high alert."""
+    return RuleInfo(
+        id=rule_id,
+        slug=rule_id,
+        title=title,
+        severity=Severity.HIGH,
+        origin=OWN_ORIGIN,
+        description=description,
+        triage=triage,
+        dedup=Dedup(by=("recipientAccountId", "awsRegion"), period_seconds=DAY_SECONDS),
     )
 
 

@@ -20,7 +20,7 @@ def companions_of(
         from trailwatch.service.findings import FindingsReading
 
         found.append(FindingsReading(store, pipeline, config.guardduty, config.check, clock))
-    if config.canary.every:
+    if config.canary.every or store.canaries.any_awaited():  # one may have been sent by hand
         from trailwatch.service.canary import CanaryRound
 
         found.append(CanaryRound(store, config.canary, clock))

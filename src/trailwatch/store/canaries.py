@@ -37,6 +37,8 @@ class Flights(msgspec.Struct, frozen=True):
     last_called: int
     last_returned: int
     """0 for never."""
+    newest_back: int
+    """When the newest of those that came back was called; 0 for none."""
 
 
 class Canaries:
@@ -67,6 +69,10 @@ class Canaries:
         rows = self._database.all("SELECT * FROM canary WHERE returned IS NULL AND failure = ''")
         return {row["marker"]: _canary(row) for row in rows}
 
+    def any_awaited(self) -> bool:
+        """Whether some call's event has not been read."""
+        return self._database.one("SELECT 1 FROM canary WHERE returned IS NULL AND failure = '' LIMIT 1") is not None
+
     def last_called(self) -> int:
         """When the newest was called; 0 for never."""
         row = self._database.one("SELECT max(called) AS last FROM canary")
@@ -95,6 +101,7 @@ def _flights(account: str, region: str, found: Sequence[Canary]) -> Flights:
         failed=sum(bool(one.failure) for one in found),
         last_called=max(one.called for one in found),
         last_returned=max((one.returned or 0 for one in back), default=0),
+        newest_back=max((one.called for one in back), default=0),
     )
 
 

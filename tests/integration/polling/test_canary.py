@@ -161,6 +161,14 @@ def test_a_lost_one_shows_and_is_the_exit_code(machine):
     assert json.loads(shown.stdout)[0]["lost"] == 1
 
 
+def test_one_that_was_sent_by_hand_and_is_lost_is_an_alert_too(machine):
+    machine.configure(REGIONS)
+    machine.lab.limits.visibility_delay = 7200.0
+    machine.run("canary", "send", "--region", "us-east-1")
+    set_back(machine, 1900)
+    assert "no event came back from" in machine.run("check").stderr
+
+
 def test_before_the_first_it_says_how(machine):
     machine.configure(REGIONS)
     assert "trailwatch canary send" in machine.run("canary").stderr
