@@ -138,28 +138,22 @@ class Announcer:
         threads = {_thread(work.alerts[one.alert_id]) for one in at_once if one.due <= work.now}
         # what waits in a conversation that is written to anyhow goes along
         due = [one for one in at_once if _thread(work.alerts[one.alert_id]) in threads]
-        if due and not self._tell_at_once(name, due, work):
-            due = []
+        told = self._tell_at_once(name, due, work) if due else []
         for period in ("hourly", "daily"):
             gathered = [one for one in kept if one.digest == period]
             if any(one.due <= work.now for one in gathered):
                 alerts = [work.alerts[one.alert_id] for one in gathered]
                 self._store.outbox.add(digest_of(alerts, period, work.now), [name], work.now, alerts)
-                due += gathered
-        telling.done(due)
+                told += gathered
+        telling.done(told)
 
-    def _tell_at_once(self, name: str, rows: Sequence[Due], work: _Work) -> bool:
-        """Whether these are told now; a flood that goes on is told as seldom as other updates."""
-        alerts = [work.alerts[one.alert_id] for one in rows]
-        new = [work.alerts[one.alert_id] for one in rows if not one.known]
+    def _tell_at_once(self, name: str, rows: Sequence[Due], work: _Work) -> list[Due]:
+        """Those of the rows that are told now."""
+        new = [one for one in rows if not one.known]
         given = self._store.telling.given_since(name, work.now - FLOOD_SECONDS)
-        if new and len(as_one(new)) + given > self._settings.flood:
-            flood = flood_of(alerts, work.now)
-            before = work.told.get((name, FLOOD)) if flood.thread == FLOOD else None
-            if self._next_time(before, flood.alerts[0], work.now) > work.now:
-                return False
-            self._store.outbox.add(flood, [name], work.now, alerts)
-            return True
+        if new and len(as_one(work.alerts[one.alert_id] for one in new)) + given > self._settings.flood:
+            return self._tell_flood(name, new, work)
+        alerts = [work.alerts[one.alert_id] for one in rows]
         known = {one.alert_id: one.known for one in rows}
         by_thread: dict[str, list[Alert]] = {}
         for alert in alerts:
@@ -171,7 +165,17 @@ class Announcer:
                 messages += updates_of(found, known, work.now)
         for message in messages:
             self._store.outbox.add(message, [name], work.now)
-        return True
+        return list(rows)
+
+    def _tell_flood(self, name: str, rows: list[Due], work: _Work) -> list[Due]:
+        """New alerts alone: what only grew is told when the flood is over; one that goes on as seldom as updates."""
+        alerts = [work.alerts[one.alert_id] for one in rows]
+        flood = flood_of(alerts, work.now)
+        before = work.told.get((name, FLOOD)) if flood.thread == FLOOD else None
+        if self._next_time(before, flood.alerts[0], work.now) > work.now:
+            return []
+        self._store.outbox.add(flood, [name], work.now, alerts)
+        return rows
 
 
 def _thread(alert: Alert) -> str:
