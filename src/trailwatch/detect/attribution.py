@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+import msgspec
+
 from trailwatch.detect.incidents import rule_on
 from trailwatch.detect.lineage import Tracer, told
 from trailwatch.model.actor import Actor
@@ -76,4 +78,5 @@ class Attribution:
         members = incidents.members(actor_keys)
         known = {one.incident for one in members} - {""}
         ruling = rule_on(members, incidents.ages(known), incidents.shared(known, actor_keys), incidents.taken)
-        incidents.keep(ruling, now)
+        moved = {one.alert_id: home for one in members if (home := ruling.homes[one.alert_id]) != one.incident}
+        incidents.keep(msgspec.structs.replace(ruling, homes=moved), now)

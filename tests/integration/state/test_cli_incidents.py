@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from trailwatch.cli.main import main
+from trailwatch.detect.attribution import Attribution
 from trailwatch.errors import StoreError
 from trailwatch.model.severity import Severity
 from trailwatch.model.signal import Link
@@ -98,8 +99,6 @@ def test_alerts_name_their_incident(trailwatch):
 def test_the_younger_of_two_that_became_one_leads_to_the_older(trailwatch, place):
     older, younger = (one["incident"] for one in listed(trailwatch))
     with Store(Database(place.parent / "state.sqlite3")) as store, store.transaction():
-        from trailwatch.detect.attribution import Attribution
-
         attribution = Attribution(store.lineage, store.incidents)
         link = Link("created-user", ALICE, BOB, START - 10, "e", "111122223333")
         attribution.settle((), attribution.learn([link], START + 120), START + 120)
@@ -173,3 +172,14 @@ def test_a_note_does_not_end_the_pause(place, trailwatch, clock, put_off):
     trailwatch("incidents", "note", put_off, "asked alice")
 
     assert later(place, 14, clock, PutUserPolicy=Severity.HIGH) == []
+
+
+def test_what_a_late_link_brings_into_an_incident_that_was_put_off_is_put_off_too(place, clock, put_off):
+    with Store(Database(place.parent / "state.sqlite3")) as store:
+        attribution = Attribution(store.lineage, store.incidents)
+        link = Link("created-user", ALICE, BOB, START - 10, "e", "111122223333")
+        attribution.settle((), attribution.learn([link], int(clock.seconds)), int(clock.seconds))
+
+        alerts = [store.alerts.get(one) for one in store.incidents.alert_ids(put_off)]
+        assert {"bob" in alert.principal for alert in alerts} == {True, False}
+        assert {alert.snoozed for alert in alerts} == {store.incidents.snoozed(put_off)}
