@@ -50,14 +50,17 @@ def actions_of(mode: str, config: Config) -> set[str]:
 
     if mode == "function":
         return set()
+    responding = {*held.PERMISSIONS, *(one for action in ACTIONS.values() for one in action.permissions)}
     if mode == "respond":
-        return {*held.PERMISSIONS, *(one for action in ACTIONS.values() for one in action.permissions)}
+        return responding
     regions_known = bool(config.check.regions) if not config.account else all(one.regions for one in config.account)
     needed = set(lookup_events.PERMISSIONS)
     if not regions_known:
         needed.update(aws.PERMISSIONS)
     if config.guardduty.enabled:
         needed.update(guardduty.PERMISSIONS)
+    if config.respond.automatic.playbooks and not config.respond.account:
+        needed.update(responding)  # nobody else is there to act
     return needed
 
 

@@ -10,17 +10,21 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from trailwatch.cli.iam import actions_of
-from trailwatch.config.schema import Config
+from trailwatch.cli.iam import actions_of, named_of
+from trailwatch.config.automatic import AutomaticPlaybook, AutomaticSettings
+from trailwatch.config.schema import Config, Responder, RespondSettings
 from trailwatch.model.response import Target, TargetKind
 from trailwatch.respond.actions.catalog import ACTIONS
 from trailwatch.respond.apply import apply
+from trailwatch.respond.grants import policy
 from trailwatch.respond.held import PERMISSIONS, held_of
 from trailwatch.respond.records import event_name
 from trailwatch.respond.undo import undo
 
 from .conftest import ACCOUNT, RESPONDER
 
+LONGEST_POLICY = 6144
+"""Characters of a managed policy, as AWS counts them."""
 ASKED_BY_AWS = {"iam:PassRole"}
 """UpdateTrail with a role for CloudWatch Logs asks AWS for it; it is no call."""
 ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
@@ -91,8 +95,8 @@ def policies(account):
         getattr(account.admin, f"put_{owner}_policy")(
             **{f"{kind}Name": name}, PolicyName="sync", PolicyDocument=document
         )
-        for policy in (ADMIN, "sync"):
-            yield "disable-policy", Target(TargetKind.POLICY, ACCOUNT, policy, of=(("owner", owner), (owner, name)))
+        for given in (ADMIN, "sync"):
+            yield "disable-policy", Target(TargetKind.POLICY, ACCOUNT, given, of=(("owner", owner), (owner, name)))
 
 
 def functions(account):
@@ -150,3 +154,27 @@ def certificate():
         .sign(key, hashes.SHA256())
     )
     return made.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def test_who_acts_by_itself_needs_the_rights_unless_a_responder_has_them():
+    automatic = AutomaticSettings(playbooks={"lock-user": AutomaticPlaybook()})
+    responder = Responder(id=ACCOUNT, role_arn=f"arn:aws:iam::{ACCOUNT}:role/responder")
+    alone = Config(respond=RespondSettings(automatic=automatic))
+    shared = Config(respond=RespondSettings(automatic=automatic, account=(responder,)))
+
+    assert actions_of("respond", alone) < actions_of("watch", alone)
+    assert actions_of("watch", shared) == {"cloudtrail:LookupEvents", "ec2:DescribeRegions"}
+    assert named_of("watch", shared)["sts:AssumeRole"] == [responder.role_arn]
+    assert named_of("watch", Config(respond=RespondSettings(account=(responder,))))["sts:AssumeRole"] == []
+
+
+def test_no_statement_of_the_responders_policy_has_room_for_more_than_it_says():
+    printed = policy(actions_of("respond", Config()), "aws-us-gov")
+
+    assert {one["Effect"] for one in printed["Statement"]} == {"Allow"}
+    assert [one["Action"] for one in printed["Statement"] if one["Resource"] == "*"] == [["iam:GetAccessKeyLastUsed"]]
+    assert not [action for one in printed["Statement"] for action in one["Action"] if "*" in action]
+    assert all(
+        one["Resource"].startswith("arn:aws-us-gov:") for one in printed["Statement"] if one["Resource"] != "*"
+    )
+    assert len(json.dumps(printed, separators=(",", ":"))) < LONGEST_POLICY
