@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 from trailwatch import wiring
 from trailwatch.aws import Access, accesses
 from trailwatch.aws_lambda.function import Function, Responder
-from trailwatch.aws_lambda.logs import Logs
 from trailwatch.aws_lambda.telling import Telling, Turns, Unremembered
 from trailwatch.clock import SystemClock
 from trailwatch.config.load import load
@@ -22,6 +21,7 @@ from trailwatch.ports import AddressBook, Clock
 from trailwatch.rules.coverage import forgetful
 from trailwatch.rules.rule import RuleSet
 from trailwatch.service.suppressing import FolderSifter
+from trailwatch.sources.stored_logs import Logs
 
 if TYPE_CHECKING:
     from trailwatch.dynamo.table import Table

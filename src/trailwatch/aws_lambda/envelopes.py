@@ -19,6 +19,7 @@ import msgspec
 
 from trailwatch.errors import DecodeError
 from trailwatch.model.provenance import Provenance
+from trailwatch.sources.stored_logs import StoredLog
 
 _DEEPEST = 5
 """A queue that holds a topic's message that holds an event has three."""
@@ -31,17 +32,6 @@ class Record(msgspec.Struct, frozen=True):
     origin: str
     body: bytes
     provenance: Provenance
-
-
-class StoredLog(msgspec.Struct, frozen=True):
-    """A log file that lies in a bucket."""
-
-    bucket: str
-    key: str
-
-    @property
-    def origin(self) -> str:
-        return f"s3://{self.bucket}/{self.key}"
 
 
 class Tick(msgspec.Struct, frozen=True):

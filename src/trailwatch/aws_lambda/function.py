@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from trailwatch.aws_lambda.envelopes import Parcel, Passed, Piece, Record, StoredLog, Tick, parcels_of
+from trailwatch.aws_lambda.envelopes import Parcel, Passed, Piece, Record, Tick, parcels_of
 from trailwatch.aws_lambda.telling import Telling, Told
 from trailwatch.decode.containers import split
 from trailwatch.detect.triage import group
@@ -18,6 +18,7 @@ from trailwatch.model.provenance import Provenance
 from trailwatch.pipeline import Evaluator, Sifter
 from trailwatch.ports import Clock, Delivery
 from trailwatch.sources.files import delivery_of
+from trailwatch.sources.stored_logs import StoredLog
 
 Log = Callable[[Mapping[str, Any]], None]
 LEASE_SECONDS = 60
@@ -27,7 +28,7 @@ _AFTER_SECONDS = 2
 
 
 class LogReader(Protocol):
-    """Where logs are read, such as `trailwatch.aws_lambda.logs.Logs`."""
+    """Where logs are read, such as `trailwatch.sources.stored_logs.Logs`."""
 
     def read(self, log: StoredLog) -> Delivery:
         """The log's records."""

@@ -82,12 +82,12 @@ def named_of(mode: str, config: Config, partition: str = "aws") -> dict[str, lis
 
 def _of_function(config: Config, partition: str) -> dict[str, list[str]]:
     """What the AWS Lambda function needs on its table and on the buckets with logs."""
-    from trailwatch.aws_lambda import logs
     from trailwatch.dynamo import table
+    from trailwatch.sources import stored_logs
 
     settings = config.aws_lambda
     name = settings.table
     tables = [name if name.startswith("arn:") else f"arn:{partition}:dynamodb:*:*:table/{name}"] if name else []
-    places = [logs.bare(place) for place in settings.buckets or config.self.bucket]
+    places = [stored_logs.bare(place) for place in settings.buckets or config.self.bucket]
     objects = [f"arn:{partition}:s3:::{place}/*" for place in places]
-    return {**dict.fromkeys(table.PERMISSIONS, tables), **dict.fromkeys(logs.PERMISSIONS, objects)}
+    return {**dict.fromkeys(table.PERMISSIONS, tables), **dict.fromkeys(stored_logs.PERMISSIONS, objects)}

@@ -10,7 +10,6 @@ import pytest
 
 from trailwatch.aws_lambda.assembly import write_line
 from trailwatch.aws_lambda.function import Function
-from trailwatch.aws_lambda.logs import Logs
 from trailwatch.aws_lambda.telling import Telling
 from trailwatch.detect.engine import Engine
 from trailwatch.detect.routing import Routing
@@ -21,6 +20,7 @@ from trailwatch.model.rule import RuleInfo
 from trailwatch.model.severity import Severity
 from trailwatch.rules.predicate import Field, Op
 from trailwatch.rules.rule import Rule, RuleSet
+from trailwatch.sources.stored_logs import Logs
 from trailwatch.testing import FixedClock, RecordingNotifier, event
 
 from .conftest import BUCKET, Context

@@ -3,8 +3,9 @@ import json
 import msgspec
 import pytest
 
-from trailwatch.aws_lambda.envelopes import Passed, Record, StoredLog, Tick, parcels_of
+from trailwatch.aws_lambda.envelopes import Passed, Record, Tick, parcels_of
 from trailwatch.model.provenance import Provenance
+from trailwatch.sources.stored_logs import StoredLog
 from trailwatch.testing import event
 
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from trailwatch.aws_lambda.envelopes import StoredLog
+import msgspec
+
 from trailwatch.decode.containers import split
 from trailwatch.errors import SourceError
 from trailwatch.ports import Delivery
@@ -17,6 +18,17 @@ PERMISSIONS = ("s3:GetObject",)
 LIMIT_BYTES = 256 << 20
 """Most that a log may have, unpacked: it has to fit into the function's memory."""
 _NO_LOGS = ("/CloudTrail-Digest/", "/CloudTrail-Insight/")
+
+
+class StoredLog(msgspec.Struct, frozen=True):
+    """A log file that lies in a bucket."""
+
+    bucket: str
+    key: str
+
+    @property
+    def origin(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
 
 
 class Logs:
