@@ -290,12 +290,14 @@ class Correlator:
             windows = _windows(plan, held)
             inside = [row for window in windows for row in rows if window.start <= row.time < window.end]
             members = tuple(sorted(set(self._members(plan, inside))))
-            head, completer = min(
+            completing = [
                 (Head(one.time, plan.places[one.base_id], one.event_id, one.account), one)
                 for one in self._members(plan, [row for row in inside if row.time == held[0]])
                 if one.time == held[0]
-            )
-            yield Firing(ident, correlation, key, tuple(held), members, completer, head)
+            ]
+            if completing:  # otherwise what it leans on is forgotten already
+                head, completer = min(completing)
+                yield Firing(ident, correlation, key, tuple(held), members, completer, head)
 
     def _members(self, plan: Plan, rows: Iterable[Kept]) -> Iterator[Member]:
         """The events of these signals; those of lower correlations are looked up."""
