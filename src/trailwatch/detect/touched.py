@@ -40,6 +40,8 @@ class Touched:
         read = [self._add(evidence) for evidence in alert.evidence]
         if not any(read):
             self._add_principal(alert)
+        if alert.identity.startswith("machine:"):
+            self._machines[alert.identity] = None
 
     def _add(self, evidence: Evidence) -> bool:
         """Whether the record could be read: of a correlation it is not at hand, and one may be cut short."""
