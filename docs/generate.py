@@ -212,6 +212,7 @@ def readme_picture(recording: str) -> str:
 
 
 def _sections(schema: Any) -> Iterator[tuple[str, type[msgspec.Struct]]]:
+    from trailwatch.config.automatic import AutomaticPlaybook
     from trailwatch.config.notifiers import NotifySettings, Route
 
     yield "At the top of the file", schema.Config
@@ -219,6 +220,7 @@ def _sections(schema: Any) -> Iterator[tuple[str, type[msgspec.Struct]]]:
     yield "`[[addresses.list]]`", schema.AddressList
     yield "`[[account]]`", schema.Account
     yield "`[[respond.account]]`", schema.Responder
+    yield "`[respond.automatic.playbooks.NAME]`", AutomaticPlaybook
     for kind in typing.get_args(NotifySettings):
         yield f'`[[notify]]`, `type = "{kind.__struct_config__.tag}"`', kind
     yield "`[[route]]`", Route
