@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trailwatch.cli.main import Invocation
+from trailwatch.cli.row_output import FORMAT, write_rows
 from trailwatch.errors import NotifyError, TrailwatchError, UsageError
 
 if TYPE_CHECKING:
@@ -20,25 +21,27 @@ if TYPE_CHECKING:
     from trailwatch.notify.table import Making
 
 
+COLUMNS = {name: name for name in ("name", "type", "gets", "waiting", "delivers")}
+
+
 @click.group()
 def command() -> None:
     """Notifiers: list them, and send a test message through each."""
 
 
 @command.command("list")
+@FORMAT
 @click.pass_obj
-def list_notifiers(invocation: Invocation) -> None:
+def list_notifiers(invocation: Invocation, form: str) -> None:
     """Name every notifier with its kind, what it gets, and whether it delivers."""
     from trailwatch import wiring
-    from trailwatch.cli.scan_output import write_table
 
     config = invocation.config()
     with wiring.open_store(config, invocation.environment) as store:
         silent = {one.notifier: one.what for one in store.conversations.troubles()}
         waiting = store.outbox.waiting_by_notifier()
     rows = [_row(outlet, config, waiting, silent) for outlet in wiring.notify_settings(config)]
-    columns = {"name": "name", "type": "type", "gets": "gets", "waiting": "waiting", "delivers": "delivers"}
-    write_table(rows, columns, sys.stdout)
+    write_rows(rows, COLUMNS, form, "no notifiers")
 
 
 @command.command()
@@ -107,7 +110,9 @@ def marked(name: str, now: datetime) -> Message:
     )
 
 
-def _row(outlet: Outlet, config: Config, waiting: Mapping[str, int], silent: Mapping[str, str]) -> dict[str, str]:
+def _row(
+    outlet: Outlet, config: Config, waiting: Mapping[str, int], silent: Mapping[str, str]
+) -> dict[str, str | int]:
     gets = f"from {outlet.min_severity.value} on"
     if any(outlet.name in route.to for route in config.route):
         gets = f"what its routes say, {gets}"
@@ -117,6 +122,6 @@ def _row(outlet: Outlet, config: Config, waiting: Mapping[str, int], silent: Map
         "name": outlet.name,
         "type": str(type(outlet).__struct_config__.tag),
         "gets": gets,
-        "waiting": str(waiting.get(outlet.name, 0)),
+        "waiting": waiting.get(outlet.name, 0),
         "delivers": f"no: {silent[outlet.name]}" if outlet.name in silent else "yes",
     }

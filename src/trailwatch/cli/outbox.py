@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import click
 
 from trailwatch.cli.alert_choice import opened_store
 from trailwatch.cli.main import Invocation
+from trailwatch.cli.row_output import FORMAT, write_rows
 from trailwatch.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -51,22 +51,16 @@ def command() -> None:
 )
 @_NOTIFIER
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="The latest so many.")
-@click.option("--format", "form", type=click.Choice(["table", "jsonl"]), default="table", help="How to print.")
+@FORMAT
 @click.pass_obj
 def list_entries(invocation: Invocation, states: tuple[str, ...], notifier: str, limit: int, form: str) -> None:
     """List messages in the order in which they were decided, with what their last attempt came to."""
-    from trailwatch.cli.scan_output import write_jsonl, write_table
     from trailwatch.store.outbox import OutboxState
 
     wanted = () if "all" in states else tuple(OutboxState(state) for state in states)
     with opened_store(invocation) as store:
         rows = [_row(entry) for entry in store.outbox.entries(wanted, notifier, limit=limit)]
-    if form == "jsonl":
-        write_jsonl(rows, sys.stdout)
-    elif rows:
-        write_table(rows, COLUMNS, sys.stdout)
-    if not rows:
-        click.echo("no messages", err=True)
+    write_rows(rows, COLUMNS, form, "no messages")
 
 
 @command.command()
