@@ -101,6 +101,8 @@ class Sieve:
         """The alert with only those of its events that can be trusted; None where there is none."""
         kept = []
         for one in alert.evidence:
+            if now - one.time > self._settings.max_age:
+                continue  # looking for its record would cost more than it is worth
             way = candidate.provenance.get(one.event_id, candidate.otherwise)
             whole = one if one.record else msgspec.structs.replace(one, record=self._find(one) or b"")
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -94,7 +95,7 @@ class AutomaticResponse(Quiet):
             store.regions.callers,
             self.answer,
             stopped=lambda: first_reason(freezes),
-            find=ArchivePast(archive).record,
+            find=functools.cache(ArchivePast(archive).record),
             children=lambda node: store.lineage.children(node, since),
         )
 
