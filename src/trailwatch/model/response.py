@@ -178,7 +178,7 @@ class EntryKind(enum.Enum):
     UNDO_BEGUN = "undo-begun"
     """`{"found": ..., "wanted": ..., "calls": [...], "forced": bool}`: written before the first call back."""
     UNDONE = "undone"
-    """`{"state": ...}`: what stood there before stands there again."""
+    """`{"state": ...}`: what stood there before stands there again; for the plan as a whole, when all of it does."""
     UNDO_REFUSED = "undo-refused"
     """`{"found": ..., "expected": ..., "why": ...}`: somebody changed it since; nothing was called."""
 

@@ -96,6 +96,8 @@ def _fold(progress: Progress, entry: Entry) -> None:
     content = entry.content
     if entry.kind is EntryKind.FINISHED:
         progress.finished = True
+    if entry.kind is EntryKind.UNDONE:
+        progress.undone = True
     if entry.step < 0:
         return
     step = progress.steps[entry.step]
@@ -111,7 +113,7 @@ def _fold(progress: Progress, entry: Entry) -> None:
         case EntryKind.UNDO_BEGUN:
             step.standing, progress.undone = Standing.UNDOING, True
         case EntryKind.UNDONE:
-            step.standing, progress.undone = Standing.UNDONE, True
+            step.standing = Standing.UNDONE
         case _:
             pass
 

@@ -9,9 +9,13 @@ from __future__ import annotations
 import msgspec
 
 from trailwatch.errors import ActionError, StoreError
-from trailwatch.model.response import EntryKind, Plan, State, StepKind
+from trailwatch.model.response import EntryKind, Plan, State, Step, StepKind
+from trailwatch.ports import Journal
 from trailwatch.respond.apply import Equipment, action_of, make
 from trailwatch.respond.progress import Progress, Standing, Writer, read_progress
+
+PLANS_ASKED = 500
+"""So many of the newest plans are looked at for what leans on another."""
 
 
 class Conflict(msgspec.Struct, frozen=True):
@@ -59,6 +63,31 @@ def undo(plan_id: str, tools: Equipment, who: str, *, force: bool = False) -> Un
     return _WayBack(progress, tools, writer).go(force=force)
 
 
+def relied_on(progress: Progress, journal: Journal) -> list[tuple[str, str]]:
+    """Other plans that found done what undoing this one takes back: their ids, and what it is in words.
+
+    A plan about somebody who is locked already changes nothing, and leans on the lock that is there.
+    """
+    mine = {
+        _thing(step): step.does
+        for step, state in zip(progress.plan.steps, progress.steps, strict=True)
+        if step.kind is StepKind.CHANGE and state.changed and state.standing is not Standing.UNDONE
+    }
+    found = []
+    for plan_id in journal.latest(PLANS_ASKED):
+        other = read_progress(journal, plan_id) if plan_id != progress.plan.id else None
+        if other is None or other.undone:
+            continue
+        for step, state in zip(other.plan.steps, other.steps, strict=True):
+            if step.kind is StepKind.CHANGE and state.touched and not state.changed and _thing(step) in mine:
+                found.append((plan_id, mine[_thing(step)]))
+    return found
+
+
+def _thing(step: Step) -> tuple[str, str, str, tuple[tuple[str, str], ...]]:
+    return step.lever, step.account, step.region, tuple(sorted(step.thing.items()))
+
+
 class _WayBack:
     def __init__(self, progress: Progress, tools: Equipment, writer: Writer) -> None:
         self._progress = progress
@@ -87,6 +116,8 @@ class _WayBack:
             except ActionError as error:
                 self._writer.write(EntryKind.FAILED, at, error=str(error))
                 failed.append(f"{steps[at].does}: {error}")
+        if not failed and (self._calls or not self._progress.undone):
+            self._writer.write(EntryKind.UNDONE)
         restored = len(changed) - len(failed)
         return Undone(self._progress.plan, restored, self._calls, tuple(conflicts), tuple(failed), tuple(stays))
 

@@ -172,3 +172,22 @@ def test_the_policy_of_a_mode_is_printed(trailwatch, mode):
     actions = {one for statement in printed["Statement"] for one in statement["Action"]}
     assert ("cloudtrail:LookupEvents" in actions) == (mode != "respond")
     assert ("iam:PutUserPolicy" in actions) == (mode == "respond")
+
+
+@pytest.mark.usefixtures("bob")
+def test_undo_leaves_alone_what_another_plan_leans_on(trailwatch, account):
+    before = account.picture()
+    trailwatch("respond", "apply", "user/bob", "--yes", "--why", "one")
+    account.clock.sleep(1)
+    trailwatch("respond", "apply", "user/bob", "--yes", "--why", "two")
+    plans = [json.loads(line) for line in trailwatch("respond", "status", "--format", "json").splitlines()]
+    first, second = (next(one["plan"] for one in plans if one["why"] == why) for why in ("one", "two"))
+    locked = account.picture()
+
+    trailwatch("respond", "undo", first, "--yes", code=1)
+    assert account.picture() == locked
+    trailwatch("respond", "undo", second, "--yes")
+    assert account.picture() == locked
+    trailwatch("respond", "undo", first, "--yes")
+
+    assert account.picture() == before

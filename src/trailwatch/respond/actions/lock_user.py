@@ -68,7 +68,7 @@ class _Locking:
             f"sessions of roles that user {name} took go on until those roles' sessions are revoked",
             f"what user {name} started goes on: machines, functions, grants, shares, policies of resources",
         ]
-        if any(device for device in self._seen["MFADevices"]):
+        if self._seen["MFADevices"]:
             self._cannot.append(
                 f"second factors of user {name} stay, whoever registered them: "
                 + ", ".join(device["SerialNumber"] for device in self._seen["MFADevices"])
