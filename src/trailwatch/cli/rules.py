@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from trailwatch.cli import rule_options
 from trailwatch.cli.lazy_group import Entry, LazyGroup
 from trailwatch.cli.main import Invocation
 from trailwatch.errors import UsageError
@@ -25,21 +26,6 @@ LAZY: dict[str, Entry] = {
 _SKIPPED = 3
 _FAILED = 1
 
-_dirs = click.option(
-    "--rules",
-    "dirs",
-    multiple=True,
-    type=click.Path(exists=True, path_type=Path),
-    help="A file or folder of rules besides the configured ones; may be repeated.",
-)
-_pipelines = click.option(
-    "--pipeline",
-    "pipelines",
-    multiple=True,
-    metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A pySigma processing pipeline for the rules, besides the configured ones; may be repeated.",
-)
 _profile = click.option(
     "--profile", type=click.Choice(["core", "standard"]), help="Which of the shipped rules; default as configured."
 )
@@ -51,8 +37,8 @@ def command() -> None:
 
 
 @command.command("list")
-@_dirs
-@_pipelines
+@rule_options.dirs
+@rule_options.pipelines
 @_profile
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="How to print.")
 @click.pass_obj
@@ -79,8 +65,8 @@ def list_rules(
 
 @command.command()
 @click.argument("rule")
-@_dirs
-@_pipelines
+@rule_options.dirs
+@rule_options.pipelines
 @click.pass_obj
 def show(invocation: Invocation, rule: str, dirs: Sequence[Path], pipelines: Sequence[Path]) -> None:
     """Show RULE, named by id or slug: what it says, and its condition in words."""
@@ -128,8 +114,8 @@ def _relation(correlation: Correlation, ruleset: RuleSet) -> Iterator[str]:
 
 @command.command()
 @click.argument("rules", nargs=-1)
-@_dirs
-@_pipelines
+@rule_options.dirs
+@rule_options.pipelines
 @click.option("-v", "--verbose", is_flag=True, help="Name the examples that passed too.")
 @click.pass_obj
 def test(
@@ -168,8 +154,8 @@ def test(
     "--event", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file of events."
 )
 @click.option("--event-id", help="The eventID: of one event in that file, or of one in the archive.")
-@_dirs
-@_pipelines
+@rule_options.dirs
+@rule_options.pipelines
 @click.pass_obj
 def explain(
     invocation: Invocation,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from trailwatch.cli import rule_options
 from trailwatch.cli.main import Invocation
 from trailwatch.errors import UsageError
 
@@ -16,15 +17,10 @@ _TARGETS = ("sql-duckdb", "cloudwatch", "eventbridge")
 @click.command("convert")
 @click.argument("rule")
 @click.option("--to", "target", type=click.Choice(_TARGETS), required=True, help="The language to write it in.")
-@click.option(
-    "--rules",
-    "dirs",
-    multiple=True,
-    type=click.Path(exists=True, path_type=Path),
-    help="A file or folder of rules besides the configured ones; may be repeated.",
-)
+@rule_options.dirs
+@rule_options.pipelines
 @click.pass_obj
-def command(invocation: Invocation, rule: str, target: str, dirs: Sequence[Path]) -> None:
+def command(invocation: Invocation, rule: str, target: str, dirs: Sequence[Path], pipelines: Sequence[Path]) -> None:
     """Write RULE, named by id or slug, in another system's language.
 
     What is printed matches exactly the events that the rule matches. Where the language cannot say that, nothing is
@@ -38,7 +34,7 @@ def command(invocation: Invocation, rule: str, target: str, dirs: Sequence[Path]
     from trailwatch.translate.targets import convert
     from trailwatch.wiring import load_ruleset
 
-    ruleset = load_ruleset(invocation.config(), invocation.environment, dirs=list(dirs), only=[rule])
+    ruleset = load_ruleset(invocation.config(), invocation.environment, dirs=dirs, only=[rule], pipelines=pipelines)
     found = ruleset.named(rule)
     if found is None:
         raise UsageError("rule", f"{rule!r} did not load", "see what rules lint says of it")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from trailwatch.cli import rule_options
 from trailwatch.cli.main import Invocation
 
 _FAILED = 1
@@ -15,10 +16,13 @@ _FAILED = 1
 
 @click.command("lint")
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@rule_options.pipelines
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="How to print.")
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
 @click.pass_obj
-def command(invocation: Invocation, paths: Sequence[Path], form: str, strict: bool) -> None:
+def command(
+    invocation: Invocation, paths: Sequence[Path], pipelines: Sequence[Path], form: str, strict: bool
+) -> None:
     """Find what is wrong or weak in the rule files at PATHS, or in all rules that are configured.
 
     An error keeps a rule from running, a warning never does. Exits with 1 when there is an error.
@@ -26,12 +30,19 @@ def command(invocation: Invocation, paths: Sequence[Path], form: str, strict: bo
     from trailwatch.rules.catalog import load_rules
     from trailwatch.rules.lint import lint, split_origin
 
+    config = invocation.config()
     if paths:
-        ruleset = load_rules(list(paths), shipped=False)
+        configured = [Path(file).expanduser() for file in config.rules.pipelines]
+        ruleset = load_rules(
+            paths,
+            shipped=False,
+            placeholders=config.rules.placeholders,
+            pipelines=[*configured, *pipelines],
+        )
     else:
         from trailwatch.wiring import load_ruleset
 
-        ruleset = load_ruleset(invocation.config(), invocation.environment, examples=True)
+        ruleset = load_ruleset(config, invocation.environment, pipelines=pipelines, examples=True)
     problems = lint(ruleset)
     if form == "json":
         import msgspec

@@ -102,3 +102,31 @@ def test_names_in_rule_files_cannot_act_on_the_terminal(capsys, rules):
     _, out, _ = call(capsys, "rules", "lint", rules)
 
     assert "\x1b" not in out
+
+
+PIPELINE = """\
+name: names
+priority: 10
+transformations:
+- id: names
+  type: field_name_mapping
+  mapping: {event_name: eventName}
+"""
+
+
+@pytest.mark.usefixtures("rules")
+def test_a_pipeline_applies_to_what_is_converted_and_checked(capsys, tmp_path):
+    pipeline = tmp_path / "names.yml"
+    pipeline.write_text(PIPELINE)
+    renamed = tmp_path / "renamed.yml"
+    identity = "00000000-0000-4000-8000-000000000009"
+    renamed.write_text(RULE.format(title="renamed", id=identity, selection="event_name: CreateUser"))
+
+    named = ("rules", "convert", "renamed", "--rules", renamed, "--to", "cloudwatch")
+    assert call(capsys, *named, "--pipeline", pipeline)[1] == '{ $.eventName = "CreateUser" }\n'
+    code, out, err = call(capsys, *named)
+    assert (code, out) == (3, "")
+    assert "event_name" in err
+
+    assert "event_name" in call(capsys, "rules", "lint", renamed)[1]
+    assert "event_name" not in call(capsys, "rules", "lint", renamed, "--pipeline", pipeline)[1]

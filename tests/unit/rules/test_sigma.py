@@ -267,6 +267,13 @@ def test_keywords_find_what_json_writes_with_escapes(tmp_path, keyword, expected
     assert matched(tmp_path, f"  k: [{keyword}]\n  condition: k\n", *records) == expected
 
 
+@pytest.mark.parametrize("keyword", [r"C:\\\\Temp", r"say \\\"no", r"end\\\\n", r"end\\nnext", "größe"])
+def test_a_keyword_that_is_an_expression_sees_the_json_of_the_record(tmp_path, keyword):
+    record = event("A", userAgent='C:\\Temp says "no"; say "no"; end\nnext; größe')
+    expected = [] if keyword == r"end\\\\n" else [0]
+    assert matched(tmp_path, f"  keywords:\n    '|re': '{keyword}'\n  condition: keywords\n", record) == expected
+
+
 def test_selections_that_begin_with_an_underscore_and_timeframes_are_not_them(tmp_path):
     text = "  s: {requestParameters.x: 1}\n  _t: {requestParameters.y: 1}\n  timeframe: 5m\n  condition: %s of them\n"
     for quantity in ("1", "all"):
