@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from trailwatch.model.message import Message
+from trailwatch.model.message import Kind, Message
 from trailwatch.service.report import RegionReport, duration, listed
 from trailwatch.store.regions import Trouble
 from trailwatch.store.store import Store
@@ -67,6 +67,7 @@ def _message(what: str, troubles: Sequence[Trouble], now: int, body: str) -> Mes
         alerts=(),
         headline=f"trailwatch {what} {_origin(first)}{more}",
         body=body,
+        kind=Kind.NOTICE,
     )
 
 
