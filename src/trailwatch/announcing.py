@@ -133,7 +133,7 @@ class Announcer:
             if one.alert_id not in work.alerts and (alert := self._store.alerts.get(one.alert_id)) is not None:
                 work.alerts[one.alert_id] = alert
         kept = [one for one in rows if _worth(work.alerts.get(one.alert_id))]
-        telling.done([one for one in rows if one not in kept])
+        telling.done([one for one in rows if not _worth(work.alerts.get(one.alert_id))])
         at_once = [one for one in kept if one.digest == AT_ONCE]
         threads = {_thread(work.alerts[one.alert_id]) for one in at_once if one.due <= work.now}
         # what waits in a conversation that is written to anyhow goes along
