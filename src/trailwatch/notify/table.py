@@ -120,8 +120,18 @@ def notifier_or_reason(outlet: Outlet, making: Making) -> Notifier:
         return Unusable(outlet.name, error)
 
 
-def check(outlet: Outlet, environment: Mapping[str, str]) -> None:
+def is_installed(module: str) -> bool:
+    """Whether a package can be imported; it is not."""
+    return importlib.util.find_spec(module) is not None
+
+
+def check(outlet: Outlet, environment: Mapping[str, str], installed: Callable[[str], bool] = is_installed) -> None:
     """Fails now rather than when the first alert has to leave; nothing is connected to or imported.
+
+    Args:
+        outlet: the notifier's settings.
+        environment: the process's variables.
+        installed: whether a package is there.
 
     Raises:
         ConfigError: as `notifier_of`.
@@ -129,7 +139,7 @@ def check(outlet: Outlet, environment: Mapping[str, str]) -> None:
     for setting in outlet.secrets:
         secret_of(outlet, setting, environment)
     module, extra = _needs(outlet)
-    if module and importlib.util.find_spec(module) is None:
+    if module and not installed(module):
         raise ConfigError(
             f"notify {outlet.name}",
             f"the package for it is not installed: {module}",

@@ -24,8 +24,7 @@ def read(tmp_path):
 
 def test_routes_and_digests_are_read(read):
     config = read(
-        MAIL
-        + 'digest = "daily"\nimmediate = "critical"\n'
+        MAIL + 'digest = "daily"\nimmediate = "critical"\n'
         '[telling]\nupdate_every = "5m"\nflood = 9\nfallback = "on-call"\n'
         '[[route]]\nto = ["on-call"]\nseverity = "high"\naccounts = ["1"]\ntactics = ["impact"]\nrules = ["a*"]\n'
         'tags = ["t"]\nactor = ["*:role/x"]\ndigest = "hourly"\n'
@@ -85,6 +84,30 @@ def test_everything_that_is_wrong_is_told_at_once(read):
 
 def test_a_route_may_name_the_notifier_that_is_there_when_none_is_configured(read):
     assert read('[[route]]\nto = ["console"]\nseverity = "high"\n').route[0].to == ("console",)
+
+
+@pytest.mark.parametrize(
+    ("text", "module", "extra"),
+    [
+        (SLACK + 'token_env = "SECRET"\nchannel = "C1"\n', "slack_sdk", "slack"),
+        ('[[notify]]\ntype = "apprise"\nname = "chat"\nurl_env = "SECRET"\n', "apprise", "apprise"),
+    ],
+)
+def test_a_package_that_is_not_installed_is_told_with_how_to_install_it(read, text, module, extra):
+    [outlet] = read(text).notify
+
+    with pytest.raises(ConfigError) as caught:
+        check(outlet, {"SECRET": "x"}, lambda name: name != module)
+
+    assert str(caught.value) == (
+        f"notify chat: the package for it is not installed: {module}; pip install 'trailwatch-aws[{extra}]'"
+    )
+
+
+def test_a_webhook_needs_no_package(read):
+    [outlet] = read(SLACK + 'webhook_env = "SECRET"\n').notify
+
+    check(outlet, {"SECRET": "x"}, lambda _name: False)
 
 
 def test_every_kind_of_notifier_can_be_made():
