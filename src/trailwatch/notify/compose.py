@@ -59,17 +59,18 @@ def view_of(message: Message, zone: tzinfo | None) -> MessageView:
     # a record that cannot be read says nothing about anybody
     people = [principal_of(records[id(e)]) for alert in alerts for e in alert.evidence if records[id(e)]]
     several_callers = len({str(person) for person in people}) > 1
+    who = str(people[0]) if people else message.principal
     return MessageView(
         severity=message.severity.value,
         title=show(first.title, 160) if first else inert(message.headline, 160),
-        who=show(str(people[0]) if people else message.principal, PRINCIPAL_LIMIT),
+        who=show(who, PRINCIPAL_LIMIT),
         extra=0 if gathered else max(0, len(alerts) - 1),
         headline=inert(message.headline, 300),
         body=inert(message.body, 20_000, lines=True),
         identity=() if gathered else _identity(people, show),
         order=tuple(_lines(sorted(told, key=lambda a: (a.first_time, a.id)), show, zone)) if len(told) > 1 else (),
         alerts=tuple(
-            _alert_view(alert, records, show, zone, several_callers=several_callers, alone=len(alerts) == 1)
+            _alert_view(alert, records, show, zone, who, several_callers=several_callers, alone=len(alerts) == 1)
             for alert in told
         ),
         folded=() if gathered else tuple(_lines(alerts[ALERTS_IN_FULL:], show, zone)),
@@ -165,6 +166,7 @@ def _alert_view(
     records: Mapping[int, Mapping[str, Any]],
     show: Masking,
     zone: tzinfo | None,
+    who: str,
     *,
     several_callers: bool,
     alone: bool,
@@ -175,7 +177,7 @@ def _alert_view(
         id=inert(alert.id),
         severity=alert.severity.value,
         title=show(alert.title, 160),
-        facts=tuple(_alert_facts(alert, records, show, zone, several_callers=several_callers)),
+        facts=tuple(_alert_facts(alert, records, show, zone, who, several_callers=several_callers)),
         why=show(rule.description, 2000),
         steps=tuple(show(step, 600) for step in rule.triage),
         respond=inert(rule.respond),
@@ -221,6 +223,7 @@ def _alert_facts(
     records: Mapping[int, Mapping[str, Any]],
     show: Masking,
     zone: tzinfo | None,
+    who: str,
     *,
     several_callers: bool,
 ) -> Iterable[Fact]:
@@ -228,7 +231,7 @@ def _alert_facts(
     callers = [str(principal_of(records[id(e)])) for e in evidence if records[id(e)]]
     if several_callers:
         yield from _facts([("Who", callers)], show)
-    if alert.actor not in ("", alert.principal, *callers):
+    if alert.actor not in ("", who, alert.principal, *callers):
         yield Fact("Began with", show(alert.actor))
     if alert.incident:
         yield Fact("Incident", inert(alert.incident))

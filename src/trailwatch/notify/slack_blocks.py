@@ -78,7 +78,8 @@ def _told(view: MessageView) -> Iterable[Block]:
     yield _section(_facts([*first.facts, *identity][:FACTS_SHOWN]))
     if view.extra:
         others = (view.order or ()) + view.folded
-        yield _lines("In order", others[:LINES_SHOWN], len(others))
+        rows = [f"{line.time.utc}  {_short_line(line)}" for line in others[:LINES_SHOWN]]
+        yield _rows("In order", rows, len(others))
     if first.why:
         yield _section([_bold("Why it matters\n"), _plain(_short(first.why, 2 * VALUE_LIMIT))])
     if first.steps:
@@ -88,23 +89,26 @@ def _told(view: MessageView) -> Iterable[Block]:
 
 def _gathered(view: MessageView) -> Iterable[Block]:
     for group in view.counts:
-        rows = "\n".join(f"{number} x {_short(label, 120)}" for label, number in group.rows)
-        yield _section([_bold(f"By {group.by}\n"), _plain(rows)])
-    yield _lines("The worst" if view.kind == "flood" else "The alerts", view.lines[:LINES_SHOWN], view.total)
+        counted = "\n".join(f"{number} x {_short(label, 120)}" for label, number in group.rows)
+        yield _section([_bold(f"By {group.by}\n"), _plain(counted)])
+    rows = [_line(line) for line in view.lines[:LINES_SHOWN]]
+    yield _rows("The worst" if view.kind == "flood" else "The alerts", rows, view.total)
 
 
-def _lines(title: str, lines: Sequence[AlertLine], total: int) -> Block:
-    rows = [_line(line) for line in lines]
+def _rows(title: str, rows: list[str], total: int) -> Block:
     if total > len(rows):
         rows.append(f"and {total - len(rows)} more")
     return _section([_bold(f"{title}\n"), _plain("\n".join(rows))])
 
 
 def _line(line: AlertLine) -> str:
-    where = f" in {_short(line.regions, 200)}" if line.regions else ""
     incident = f", incident {line.incident}" if line.incident else ""
-    title, who = _short(line.title, 120), _short(line.who, 80)
-    return f"{line.severity.upper()}  {title}{where}; {who}; {line.time.utc}{incident}"
+    return f"{_short_line(line)}; {_short(line.who, 80)}; {line.time.utc}{incident}"
+
+
+def _short_line(line: AlertLine) -> str:
+    where = f" in {_short(line.regions, 200)}" if line.regions else ""
+    return f"{line.severity.upper()}  {_short(line.title, 120)}{where}"
 
 
 def _facts(facts: Iterable[Fact]) -> list[Block]:
