@@ -182,9 +182,17 @@ def wish_of(
         StoreError: one is no alert and no incident, or more than one.
         UsageError: a final step was asked for about somebody who is no user.
     """
+    from datetime import UTC, datetime
+
+    import msgspec
+
+    from trailwatch.respond.reach import not_read
     from trailwatch.respond.request import joined
 
-    return joined([_wish_of(place, one, account, reset_password=reset_password, devices=devices) for one in whats])
+    wishes = [_wish_of(place, one, account, reset_password=reset_password, devices=devices) for one in whats]
+    unsure = not_read(place.store.coverage.lookups(), int(datetime.now(UTC).timestamp()))
+    wish = joined(wishes)
+    return msgspec.structs.replace(wish, notes=(*wish.notes, unsure)) if unsure and wish.chosen.orders else wish
 
 
 def _wish_of(place: Bench, what: str, account: str, *, reset_password: bool, devices: tuple[str, ...]) -> Wish:

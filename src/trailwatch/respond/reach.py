@@ -6,19 +6,24 @@ each other in could be taken in turn for ever.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 
 import msgspec
 
 from trailwatch.detect import links as kinds
 from trailwatch.model.actor import node_text
 from trailwatch.model.alert import Alert
+from trailwatch.model.coverage import LookupKey
 from trailwatch.model.response import Target, TargetKind
 from trailwatch.model.signal import Link
+from trailwatch.store.coverage import Lookup
 
 LONGEST_SESSION_SECONDS = 36 * 3600
 """What GetFederationToken and GetSessionToken issue at most; sessions of roles end after 12 hours."""
 IDENTITIES_AT_MOST = 5000
+FRESH_SECONDS = 900
+"""Event history is late by some minutes anyway."""
 
 Children = Callable[[str], Iterable[Link]]
 """The links whose parent an identity is."""
@@ -91,6 +96,34 @@ def starts_of(alerts: Iterable[Alert]) -> tuple[str, ...]:
     Many people may take one role, and what the others took with it is theirs.
     """
     return tuple(dict.fromkeys(alert.identity for alert in alerts if alert.identity))
+
+
+def not_read(lookups: Mapping[LookupKey, Lookup], now: int) -> str:
+    """Since when roles may have been taken that nobody knows of, in words; empty where that is minutes ago.
+
+    Args:
+        lookups: what was polled, see `trailwatch.store.coverage`.
+        now: seconds since 1970.
+    """
+    until: dict[tuple[str, str], int] = {}
+    for key, lookup in lookups.items():
+        place = (key.account, key.region)
+        read = lookup.end if lookup.covered and key.lookup in _READS_ROLES else 0
+        until[place] = max(until.get(place, 0), read)
+    behind = {place: time for place, time in until.items() if time < now - FRESH_SECONDS}
+    if until and not behind:
+        return ""
+    never = [place for place, time in behind.items() if not time]
+    if not until or never:
+        where = f" in {len(never)} of {len(until)} regions" if until else ""
+        since = f"AssumeRole was never read{where}"
+    else:
+        oldest = datetime.fromtimestamp(min(behind.values()), UTC)
+        since = f"AssumeRole was last read at {oldest:%Y-%m-%dT%H:%M:%SZ} in {len(behind)} of {len(until)} regions"
+    return f"{since}: more roles may have been taken; `trailwatch check --all-events` reads it everywhere"
+
+
+_READS_ROLES = ("*", "EventName=AssumeRole")
 
 
 def role_of(node: str) -> Target | None:

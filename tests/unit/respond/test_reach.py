@@ -1,9 +1,13 @@
 """What came of an identity, over links."""
 
+import pytest
+
 from trailwatch.detect import links as kinds
+from trailwatch.model.coverage import Interval, IntervalSet, LookupKey
 from trailwatch.model.response import Target, TargetKind
 from trailwatch.model.signal import Link
-from trailwatch.respond.reach import identities_of, reached
+from trailwatch.respond.reach import identities_of, not_read, reached
+from trailwatch.store.coverage import Lookup
 
 ACCOUNT = "111122223333"
 DORA = f"arn:aws:iam::{ACCOUNT}:user/dora"
@@ -53,3 +57,36 @@ def test_an_endless_chain_ends():
     found = reached(["0"], lambda node: [link(kinds.ASSUMED, node, str(int(node) + 1))])
 
     assert found.cut_short
+
+
+NOW = 1_772_449_200
+
+
+def lookups(*rows):
+    return {
+        (key := LookupKey(ACCOUNT, region, lookup)): Lookup(
+            key, 0, covered=IntervalSet([Interval(0, until)] if until else [])
+        )
+        for region, lookup, until in rows
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([("a", "*", NOW - 60)], ""),
+        ([("a", "ReadOnly=false", NOW - 60), ("a", "EventName=AssumeRole", NOW - 60)], ""),
+        ([], "AssumeRole was never read:"),
+        ([("a", "ReadOnly=false", NOW - 60)], "AssumeRole was never read in 1 of 1 regions"),
+        ([("a", "*", NOW - 60), ("b", "EventName=AssumeRole", 0)], "AssumeRole was never read in 1 of 2 regions"),
+        (
+            [("a", "*", NOW - 60), ("b", "EventName=AssumeRole", NOW - 3600)],
+            "AssumeRole was last read at 2026-03-02T10:00:00Z in 1 of 2 regions",
+        ),
+    ],
+)
+def test_it_is_said_since_when_roles_may_have_been_taken_unseen(rows, told):
+    said = not_read(lookups(*rows), NOW)
+
+    assert said.startswith(told)
+    assert bool(said) == bool(told)
