@@ -15,7 +15,7 @@ from trailwatch.model.incident import Incident
 from trailwatch.model.provenance import Provenance
 from trailwatch.model.response import Order, Target
 from trailwatch.respond.choose import Chooser
-from trailwatch.respond.guard import distrust, ungrounded
+from trailwatch.respond.guard import Subject, distrust, subject_of, ungrounded
 from trailwatch.respond.reach import Children, reached, starts_of
 
 
@@ -112,6 +112,8 @@ class Sieve:
                     kept.append(whole)
             except DecodeError:
                 continue  # nowhere to be found, or cut short
+        if any(not one.record for one in alert.evidence) and not _by_one_caller(alert, kept):
+            return None
         return msgspec.structs.replace(alert, evidence=tuple(kept)) if kept else None
 
     def _for_roles_taken(
@@ -137,3 +139,16 @@ class Sieve:
         if max(alert.severity for alert in trusted) < playbook.min_severity:
             return False
         return not ungrounded(order.target, to_mapping(order.target.evidence))
+
+
+def _by_one_caller(alert: Alert, trusted: Sequence[Evidence]) -> bool:
+    """Whether every event of a rule over time is trusted, and all are of one caller.
+
+    Else somebody could lend their failures to a victim's success, as in many failed sign-ins before a good one, or
+    let a victim complete what they began.
+    """
+    if len(trusted) < alert.event_count:
+        return False
+    callers = [subject_of(to_mapping(one.record)) for one in trusted]
+    arns = {one.arn if isinstance(one, Subject) else "" for one in callers}
+    return len(arns) == 1 and "" not in arns

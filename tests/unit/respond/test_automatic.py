@@ -369,6 +369,46 @@ def test_a_rule_over_time_is_answered_by_the_events_that_the_archive_has(stage):
     assert locked_with_links(stage, empty, find=lambda _one: alert.evidence[0].record) == ["role deploy"]
 
 
+def over_time(*records, more=0):
+    """The alert of a rule over these events, which has no records at hand, and where they are found."""
+    alert = alert_of(*records)
+    found = {one.event_id: one.record for one in alert.evidence}
+    evidence = tuple(msgspec.structs.replace(one, record=b"") for one in alert.evidence)
+    alert = msgspec.structs.replace(alert, evidence=evidence, event_count=len(records) + more)
+    return alert, lambda one: found[one.event_id]
+
+
+SIGN_IN = {"responseElements": {"ConsoleLogin": "Success"}}
+GUESSED = [
+    by_user("ConsoleLogin", "dora", responseElements={"ConsoleLogin": "Failure"}, requestID=str(n)) for n in range(4)
+]
+
+
+@pytest.mark.parametrize(
+    ("records", "more", "locked"),
+    [
+        (
+            [by_user("ConsoleLogin", "dora", key="", **SIGN_IN), by_user("CreateUser", "dora", key="")],
+            0,
+            ["user dora"],
+        ),
+        ([*GUESSED, by_user("ConsoleLogin", "dora", key="", **SIGN_IN)], 0, []),
+        ([by_role("ListBuckets", "admin"), by_role("ListUsers", "deploy")], 0, []),
+        ([by_role("ListBuckets", "admin"), by_role("ListUsers", "admin")], 1, []),
+    ],
+    ids=[
+        "one caller did it all",
+        "failed sign-ins of somebody before a good one of the victim",
+        "somebody began it and a victim completed it",
+        "there were more events than are at hand",
+    ],
+)
+def test_a_rule_over_time_counts_when_all_of_it_is_trusted_and_of_one_caller(stage, records, more, locked):
+    alert, find = over_time(*records, more=more)
+
+    assert locked_with_links(stage, alert, find=find) == locked
+
+
 class Died(BaseException):
     """The process ends."""
 
