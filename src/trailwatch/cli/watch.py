@@ -36,7 +36,7 @@ def command(invocation: Invocation, regions: tuple[str, ...]) -> None:
 
     stop = _stop_on_signals()
     config = invocation.config()
-    health = Health(SystemClock(), config.coverage.late, config.canary.within)
+    health = Health(SystemClock(), config.canary.within)
     with wiring.open_store(config, invocation.environment) as store, _answering(config, health):
         assembly = assemble(config, invocation.environment, store, sys.stderr)
         skipped = skipped_rules(assembly)

@@ -57,13 +57,11 @@ class Health:
 
     Args:
         clock: the time.
-        late: from how many seconds on a region counts as late; 0 for never.
         canary_within: so many seconds may a canary take.
     """
 
-    def __init__(self, clock: Clock, late: float, canary_within: float) -> None:
+    def __init__(self, clock: Clock, canary_within: float) -> None:
         self._clock = clock
-        self._late = late
         self._within = canary_within
         self._seen = _Seen()
 
@@ -75,11 +73,7 @@ class Health:
         self._seen = _Seen(
             good=now if report.outcome in (GOOD, PARTIAL) else self._seen.good,
             outcome=report.outcome,
-            late={
-                f"{one.account}/{one.region}": one.behind_seconds
-                for one in report.behind
-                if self._late and one.behind_seconds > self._late
-            },
+            late=dict(report.late),
             failed=tuple(f"{one.account}/{one.region}" for one in (*report.unread, *report.unread_sources)),
             waiting=counts[OutboxState.WAITING],
             dead=counts[OutboxState.DEAD],

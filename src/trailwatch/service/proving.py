@@ -27,7 +27,8 @@ def companions_of(
     if config.coverage.late:
         from trailwatch.service.gaps import Gaps
 
-        found.append(Gaps(store, config.coverage.late, clock))
+        polled = "*" if config.check.all_events else "ReadOnly=false"
+        found.append(Gaps(store, config.coverage.late, polled, clock))
     if config.rules.staging_days:
         from trailwatch.service.staging import Staging
 

@@ -69,6 +69,8 @@ class CycleReport(msgspec.Struct):
     """What else was asked in this cycle, such as `eu-west-1/GuardDuty`."""
     findings: int = 0
     """Of the new events, those that are findings of GuardDuty."""
+    late: dict[str, int] = {}
+    """`account/region` to seconds, of those not read for too long; history that is caught up is not late."""
 
     @property
     def exit_code(self) -> int:

@@ -5,6 +5,7 @@ import pytest
 
 from trailwatch.lab.faults import Aim, Deny
 from trailwatch.model.coverage import Interval, LookupKey
+from trailwatch.service.gaps import FIRST
 
 REGIONS = "pace = '0.01s'\nplan_requests_per_region = 0\nregions = ['eu-west-1', 'us-east-1']"
 POLLED = "ReadOnly=false"
@@ -32,6 +33,7 @@ def forget(machine, region, minutes):
     key = LookupKey(machine.lab.account, region, POLLED)
     with machine.store() as store, store.transaction():
         store.coverage.remove(key, Interval(now - minutes * 60, now + 60))
+        store.facts.set(FIRST, str(now - 86400))
         store.database.execute(
             "UPDATE lookup SET since = ? WHERE region = ? AND lookup = ?", (now - 86400, region, POLLED)
         )
@@ -159,6 +161,28 @@ class TestGaps:
         assert "was not read for" not in done.stderr
         [alert] = self.alerts(behind)
         assert alert["state"] == "open"
+
+    def test_history_that_somebody_asks_for_is_no_gap(self, reading):
+        reading.run("check")
+        begun = datetime.now(UTC) - timedelta(days=20)
+        for number in range(1000):
+            reading.lab.recorder.add(
+                {
+                    "eventTime": f"{begun + timedelta(minutes=number):%Y-%m-%dT%H:%M:%SZ}",
+                    "eventSource": "ec2.amazonaws.com",
+                    "eventName": "CreateTags",
+                    "awsRegion": "eu-west-1",
+                    "eventID": f"00000000-0000-4000-8000-{number:012}",
+                    "readOnly": False,
+                    "recipientAccountId": reading.lab.account,
+                    "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::1:user/ann", "accountId": "1"},
+                }
+            )
+        reading.configure(REGIONS.replace("0.01s", "0.4s") + "\nbudget = '2s'")
+        done = reading.run("check", "--lookback", "30d")
+        assert "behind: eu-west-1" in done.stdout
+        reading.run("check")
+        assert self.alerts(reading) == []
 
     def test_none_is_raised_where_nobody_wants_it(self, behind):
         behind.lab.faults.add(Deny(Aim(region="eu-west-1", operation="LookupEvents")))

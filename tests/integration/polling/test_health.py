@@ -34,7 +34,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def health(clock):
-    return Health(clock, late=3600, canary_within=1800)
+    return Health(clock, canary_within=1800)
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_a_cycle_that_hangs_grows_old(server, health, store, clock):
 
 
 def test_a_region_that_is_late_is_named(server, health, store):
-    health.ended(report(RegionReport("1", "eu-west-1", behind_seconds=7200), RegionReport("1", "b")), store)
+    health.ended(report(late={"1/eu-west-1": 7200}), store)
     status, content = said(server.url)
     assert (status, content["regions_late"]) == (503, {"1/eu-west-1": 7200})
 
