@@ -24,6 +24,12 @@ TEMPLATE = """\
 # plan_requests_per_region = 3       # look-ups for read-only calls that matter
 # heartbeat_url = "https://..."      # called after each good cycle: a dead cron is the worst silence
 
+# [guardduty]                        # its findings as alerts beside those of rules; docs/proof.md
+# enabled = true
+
+# [canary]                           # a harmless call in every region that has to come back as an event
+# every = "1h"
+
 # [[account]]                        # default: the ambient AWS credentials
 # name = "production"
 # role_arn = "arn:aws:iam::111122223333:role/trailwatch"
