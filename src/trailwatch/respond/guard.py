@@ -151,13 +151,15 @@ _MADE: Mapping[tuple[TargetKind, str], tuple[tuple[str, ...], ...]] = {
     (_USER, "UpdateLoginProfile"): (("requestParameters", "userName"),),
     (_ROLE, "AssumeRole"): (("requestParameters", "roleArn"),),
     (_ROLE, "AssumeRoleWithSAML"): (("requestParameters", "roleArn"),),
-    (_ROLE, "AssumeRoleWithWebIdentity"): (("requestParameters", "roleArn"),),
     (_KEY, "CreateAccessKey"): (
         ("responseElements", "accessKey", "accessKeyId"),
         ("responseElements", "accessKey", "userName"),
     ),
 }
-"""Where calls that make an identity, or hand it to their caller, name it; that they succeeded is asked before."""
+"""Where calls that make an identity, or hand it to their caller, name it; that they succeeded is asked before.
+
+AssumeRoleWithWebIdentity is not among them: some roles may be taken so by anybody in the world.
+"""
 _CHANGING: Mapping[TargetKind, frozenset[str]] = {
     TargetKind.POLICY: frozenset(
         {

@@ -280,6 +280,16 @@ def test_others_are_not(held):
         (Target(TargetKind.USER, ACCOUNT, "victim"), by_role("ListBuckets", "victim")),
         (Target(TargetKind.ROLE, ACCOUNT, "victim"), by_user("ListBuckets", "victim")),
         (Target(TargetKind.USER, ELSEWHERE, "dora"), by_user()),
+        (
+            Target(TargetKind.ROLE, ACCOUNT, "victim"),
+            changed(
+                by_user(
+                    "AssumeRoleWithWebIdentity",
+                    requestParameters={"roleArn": f"arn:aws:iam::{ACCOUNT}:role/victim"},
+                ),
+                type="WebIdentityUser",
+            ),
+        ),
         (Target(TargetKind.KEY, ACCOUNT, "AKIAOTHER", of=(("user", "dora"),)), by_user()),
         (Target(TargetKind.KEY, ACCOUNT, "AKIAIOSFODNN7EXAMPLE", of=(("user", "victim"),)), by_user()),
         (
