@@ -314,8 +314,8 @@ class Pipeline:
             return {}
         from trailwatch.detect.canary import markers_at
 
-        awaited = self._store.canaries.awaited()
-        return markers_at({at: bytes(delivery.records[at]) for at in suspects}, awaited)
+        expected = self._store.canaries.expected()
+        return markers_at({at: bytes(delivery.records[at]) for at in suspects}, expected)
 
     def _commit(
         self, delivery: Delivery, found: Found, fresh: Sequence[Polled], canaries: Iterable[str] = ()

@@ -75,7 +75,7 @@ def test_every_setting_that_the_template_mentions_exists(run, tmp_path):
     result = run("check", TRAILWATCH_CONFIG=str(file), SMTP_PASSWORD="x", TRAILWATCH_RULES_SHIPPED="false")
 
     assert result.exit_code == 0, result.exception
-    assert set(tomllib.loads(text)) == {"check", "account", "notify", "route", "telling"}
+    assert set(tomllib.loads(text)) == {"check", "guardduty", "canary", "account", "notify", "route", "telling"}
 
 
 def test_show_says_where_each_value_comes_from_and_holds_no_secret(run, tmp_path):

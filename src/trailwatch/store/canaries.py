@@ -65,8 +65,12 @@ class Canaries:
         self._database.execute("UPDATE canary SET returned = ? WHERE marker = ? AND returned IS NULL", (now, marker))
 
     def awaited(self) -> dict[str, Canary]:
-        """By marker, the calls whose events have not been read, however long ago they were made."""
-        rows = self._database.all("SELECT * FROM canary WHERE returned IS NULL AND failure = ''")
+        """By marker, the calls that were made and whose events have not been read, however long ago they were made."""
+        return {marker: one for marker, one in self.expected().items() if not one.failure}
+
+    def expected(self) -> dict[str, Canary]:
+        """The same with calls that seemed to fail: one may have got through before its answer was lost."""
+        rows = self._database.all("SELECT * FROM canary WHERE returned IS NULL")
         return {row["marker"]: _canary(row) for row in rows}
 
     def any_awaited(self) -> bool:
@@ -98,7 +102,7 @@ def _flights(account: str, region: str, found: Sequence[Canary]) -> Flights:
         made=len(found),
         seconds=tuple(sorted(max(0, (one.returned or 0) - one.called) for one in back)),
         awaited=sum(one.returned is None and not one.failure for one in found),
-        failed=sum(bool(one.failure) for one in found),
+        failed=sum(bool(one.failure) and one.returned is None for one in found),
         last_called=max(one.called for one in found),
         last_returned=max((one.returned or 0 for one in back), default=0),
         newest_back=max((one.called for one in back), default=0),

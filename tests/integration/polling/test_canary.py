@@ -97,6 +97,14 @@ def test_a_call_that_could_not_be_made_is_said_and_is_not_lost(flying):
     assert {one.region: (one.failed, one.awaited) for one in canaries(flying)}["eu-west-1"] == (1, 0)
 
 
+def test_a_call_whose_answer_was_lost_is_known_when_it_comes_back(flying):
+    flying.run("check")
+    with flying.store() as store, store.transaction():
+        store.database.execute("UPDATE canary SET failure = 'no answer in time'")
+    assert "0 new events" in flying.run("check").stdout
+    assert [len(one.seconds) for one in canaries(flying)] == [1, 1]
+
+
 def test_an_imitation_of_a_canary_is_judged_like_any_other_event(flying):
     flying.run("check")
     marker = next(
