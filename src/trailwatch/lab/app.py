@@ -96,9 +96,6 @@ class LabApp:
             ("ec2", "DescribeRegions"): self._describe_regions,
             ("sts", "GetSessionToken"): self._sessions.get_session_token,
             ("sts", "GetFederationToken"): self._sessions.get_federation_token,
-            ("guardduty", "ListFindings"): self.guard_duty.list_findings,
-            ("guardduty", "GetFindings"): self.guard_duty.get_findings,
-            ("guardduty", "CreateSampleFindings"): self.guard_duty.create_sample_findings,
             ("iam", "CreateServiceSpecificCredential"): service_credentials.create,
             ("iam", "ListServiceSpecificCredentials"): service_credentials.list,
             ("iam", "UpdateServiceSpecificCredential"): service_credentials.update,
@@ -107,6 +104,9 @@ class LabApp:
             ("cloudtrail", "GetInsightSelectors"): trails.get_insight_selectors,
             ("cloudtrail", "PutInsightSelectors"): trails.put_insight_selectors,
             ("cloudtrail", "RemoveTags"): trails.remove_tags,
+            ("guardduty", "ListFindings"): self.guard_duty.list_findings,
+            ("guardduty", "GetFindings"): self.guard_duty.get_findings,
+            ("guardduty", "CreateSampleFindings"): self.guard_duty.create_sample_findings,
         }
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:

@@ -65,7 +65,7 @@ class Canaries:
         self._database.execute("UPDATE canary SET returned = ? WHERE marker = ? AND returned IS NULL", (now, marker))
 
     def awaited(self) -> dict[str, Canary]:
-        """By marker, the calls that were made and whose events have not been read, however long ago they were made."""
+        """By marker, the calls that were made and whose events have not been read, however long ago that is."""
         return {marker: one for marker, one in self.expected().items() if not one.failure}
 
     def expected(self) -> dict[str, Canary]:
