@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 
 from trailwatch.detect.leaf import REFERENCES
-from trailwatch.detect.schema import FREE_FIELDS
-from trailwatch.rules.predicate import And, Const, Field, Not, Op, Or, Predicate
+from trailwatch.detect.schema import FREE_FIELDS, PLAIN_FIELDS
+from trailwatch.rules.predicate import And, Const, Field, Not, Op, Or, Predicate, fields_of
 from trailwatch.rules.rule import Rule
+
+_RARE = 40
+"""A field is rare where fewer than one of so many rules asks for it."""
 
 
 def by_name(rules: Sequence[Rule]) -> tuple[dict[str, list[int]], list[int]]:
@@ -23,17 +27,37 @@ def by_name(rules: Sequence[Rule]) -> tuple[dict[str, list[int]], list[int]]:
     return by_name, any_name
 
 
-def roots_of(field: Field) -> Iterator[str]:
-    """The free-form fields that a test reads."""
-    if field.path.startswith("derived."):
-        yield "requestParameters"
-    yield from (root for path in paths_of(field) if (root := path.partition(".")[0]) in FREE_FIELDS)
+def worth_decoding(rules: Sequence[Rule], any_name: Collection[int]) -> frozenset[str]:
+    """The plain and the free-form fields that are worth decoding for every event.
+
+    Not among them are those that few rules ask for, and only in events of certain names: to decode them all the time
+    costs more than to read them from the text of such an event when it comes.
+
+    Args:
+        rules: all rules.
+        any_name: the numbers of those that events of any name could match.
+    """
+    uses: Counter[str] = Counter()
+    always: set[str] = set()
+    for number, rule in enumerate(rules):
+        read = {path for field in fields_of(rule.condition) for path in _read_by(field)}
+        uses.update(read)
+        if number in any_name:
+            always |= read
+    return frozenset(always.union(path for path, count in uses.items() if count * _RARE >= len(rules)))
 
 
-def paths_of(field: Field) -> Iterator[str]:
-    """The fields that a test reads."""
-    yield field.path
-    yield from map(str, field.values if field.op in REFERENCES else ())
+def _read_by(field: Field) -> Iterator[str]:
+    """The plain and the free-form fields that a test reads."""
+    for path in (field.path, *(map(str, field.values) if field.op in REFERENCES else ())):
+        if path.startswith("derived.ip."):
+            yield "sourceIPAddress"
+        elif path.startswith("derived."):
+            yield "requestParameters"
+        elif path in PLAIN_FIELDS:
+            yield path
+        elif (root := path.partition(".")[0]) in FREE_FIELDS:
+            yield root
 
 
 def names_of(predicate: Predicate) -> frozenset[str] | None:

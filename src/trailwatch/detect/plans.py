@@ -20,9 +20,9 @@ from trailwatch.detect.classes import LONGEST_KEPT, VALUES_KEPT, Classes, plain_
 from trailwatch.detect.compile import Node, guarded, reduce, slots_of
 from trailwatch.detect.compiled_rule import NOTHING, CompiledRule, Plan
 from trailwatch.detect.leaf import check
-from trailwatch.detect.needs import by_name, paths_of, roots_of
+from trailwatch.detect.needs import by_name, worth_decoding
 from trailwatch.detect.profile import Profile
-from trailwatch.detect.schema import PLAIN_FIELDS, build, classes_at, each_found
+from trailwatch.detect.schema import FREE_FIELDS, build, classes_at, each_found
 from trailwatch.rules.predicate import Field, Op, fields_of
 from trailwatch.rules.rule import Rule
 
@@ -114,9 +114,10 @@ class PlanTable:
         for field in dict.fromkeys(asked):
             check(field)
         by_path: dict[str, list[Field]] = {}
+        worth = worth_decoding(rules, self._any_name) | _ALWAYS_FIRST
         for field in (*_INSIGHT, issued, *asked):
             path = plain_path(field)
-            if path and field not in by_path.setdefault(path, []):
+            if path in worth and field not in by_path.setdefault(path, []):
                 by_path[path].append(field)
         for_any = {plain_path(field) for number in self._any_name for field in fields_of(rules[number].condition)}
         first = _ALWAYS_FIRST | (_FEW_VALUES & for_any)
@@ -139,9 +140,7 @@ class PlanTable:
         self._after_first = each_found(first_paths, self._by_values)
         self._plans = 0
         self._full = False
-        free = {root for field in asked for root in roots_of(field)}
-        plain = [path for field in asked for path in paths_of(field) if path in PLAIN_FIELDS]
-        self.struct = build(dict.fromkeys((*self._paths, *plain, *further)), sorted(free))
+        self.struct = build(sorted(worth.difference(FREE_FIELDS).union(further)), sorted(worth & set(FREE_FIELDS)))
         """What a record is decoded to."""
         self.decode: Callable[[Any], Any] = msgspec.json.Decoder(self.struct).decode
 
