@@ -43,7 +43,11 @@ PAGE = 50
 CYCLES = 7
 CALLS = (
     *(("CreateUser", "iam", False), ("AttachUserPolicy", "iam", False), ("CreateAccessKey", "iam", False)),
-    *(("RunInstances", "ec2", False), ("PutBucketPolicy", "s3", False), ("UpdateFunctionCode20150331v2", "lambda", False)),
+    *(
+        ("RunInstances", "ec2", False),
+        ("PutBucketPolicy", "s3", False),
+        ("UpdateFunctionCode20150331v2", "lambda", False),
+    ),
     *(("GetSecretValue", "secretsmanager", True), ("ListBuckets", "s3", True), ("DescribeInstances", "ec2", True)),
 )
 _BATCH = 50_000

@@ -7,7 +7,8 @@ and system. They take turns, each round gives a ratio, and the median of the rou
 
 Corpora: A ordinary files, B files of 2,000 events, H like B with values that hardly repeat, X like B where every
 event has an event name, error code, user agent and ARN of its own. They are made once, below .bench/. `--long` adds
-a corpus of ten times as many events, for the memory it takes.
+a corpus of ten times as many events, for the memory it takes. `--over-time` measures alone what the rules over time
+cost: the same scan with and without them, in turns.
 """
 
 from __future__ import annotations
@@ -238,14 +239,25 @@ def measure(name: str, corpus: Path, rounds: int) -> tuple[list[Goal], float]:
         print(f"   {against_truth(corpus)}")
     goals = [Goal(f"{name}: megabytes", max(one.rss_mb for one in ours), -MEMORY_MB)]
     if everything:
-        timed = [run(scan_command(corpus, over_time=True)) for _ in range(rounds)]
-        share = statistics.median(a.cpu / b.cpu for a, b in zip(bare, timed, strict=True))
-        print(f"   with rules over time: {share:.2f} of a bare scan, {max(one.rss_mb for one in timed):.0f} MB")
+        goals += over_time(name, corpus, rounds)
         share = statistics.median(a.cpu / b.cpu for a, b in zip(bare, ours, strict=True))
         times = statistics.median(a.cpu / b.cpu for a, b in zip(everything, ours, strict=True))
         goals.append(Goal(f"{name}: share of the speed of a bare scan", share, 0.30))
         goals.append(Goal(f"{name}: times the speed of orjson.loads alone", times, 1.0 if name == "A" else 1.7))
     return goals, each
+
+
+def over_time(name: str, corpus: Path, rounds: int) -> list[Goal]:
+    """What the rules over time cost: the same scan with and without them, in turns."""
+    with_them, without = [], []
+    for _ in range(rounds):
+        without.append(run(scan_command(corpus)))
+        with_them.append(run(scan_command(corpus, over_time=True)))
+    share = statistics.median(a.cpu / b.cpu for a, b in zip(without, with_them, strict=True))
+    return [
+        Goal(f"{name}: with rules over time, share of the speed without", share, 0.7),
+        Goal(f"{name}: with rules over time, megabytes", max(one.rss_mb for one in with_them), -MEMORY_MB),
+    ]
 
 
 def two_workers(corpus: Path, rounds: int) -> Goal:
@@ -284,7 +296,8 @@ def compare(events: int, rounds: int, only: list[str], *, long: bool) -> None:
     corpora = {name: corpus_of(name, events) for name in only}
     # by processes of their own: a large parent counts as the memory of what it starts
     subprocess.run(contender("settings", PLACE), check=True)
-    run(scan_command(next(iter(corpora.values()))))  # fills the cache of compiled rules
+    for more in (False, True):  # fills the caches of compiled rules
+        run(scan_command(next(iter(corpora.values())), over_time=more))
     goals, each = [], {}
     for name, corpus in corpora.items():
         found, each[name] = measure(name, corpus, rounds)
@@ -305,12 +318,22 @@ def compare(events: int, rounds: int, only: list[str], *, long: bool) -> None:
         where_it_goes(corpora["B"])
 
 
+def compare_over_time(events: int, rounds: int, only: list[str]) -> None:
+    corpora = {name: corpus_of(name, events) for name in only if name in {"A", "B"}}
+    subprocess.run(contender("settings", PLACE), check=True)
+    for corpus in corpora.values():  # fills the caches of compiled rules
+        run(scan_command(corpus))
+        run(scan_command(corpus, over_time=True))
+    print("\n".join(str(goal) for name, corpus in corpora.items() for goal in over_time(name, corpus, rounds)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=300_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="A,B,H,X")
     parser.add_argument("--long", action="store_true")
+    parser.add_argument("--over-time", action="store_true", help="only what the rules over time cost, on A and B")
     parser.add_argument("--contender", choices=("scan", "decode", "rules", "settings", "hostile"))
     parser.add_argument("--corpus", type=Path)
     parser.add_argument("--out", type=Path)
@@ -328,6 +351,8 @@ def main() -> None:
         print((bare_scan if chosen.contender == "scan" else decode_everything)(paths))
     elif not (DATA / "scale.py").is_file():
         print("skipped: the generator of the corpus is not beside the project (shared/data/scale.py)")
+    elif chosen.over_time:
+        compare_over_time(chosen.events, chosen.rounds, chosen.only.split(","))
     else:
         compare(chosen.events, chosen.rounds, chosen.only.split(","), long=chosen.long)
 

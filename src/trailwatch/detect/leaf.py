@@ -33,8 +33,8 @@ def text_of(value: object) -> str:
         return "true"
     if value is False:
         return "false"
-    if type(value) is int:
-        return str(value)
+    if type(value) is int or (type(value) is float and math.isfinite(value)):
+        return repr(value)  # as JSON writes it, in a tenth of the time
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
