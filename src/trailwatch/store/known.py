@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trailwatch.model.coverage import Interval, IntervalSet
-from trailwatch.model.sighting import DAY
+from trailwatch.model.sighting import CHANGES, DAY, EVERYTHING
 from trailwatch.store.database import Database
 
 HISTORY = "history "
@@ -17,8 +17,10 @@ def known_since(database: Database) -> dict[tuple[str, str], int]:
     """
     stretches: dict[tuple[str, str, str], list[Interval]] = {}
     for row in database.all("SELECT account, region, lookup, start_time, end_time FROM coverage"):
-        key = row["account"], row["lookup"].removeprefix(HISTORY), row["region"]
-        stretches.setdefault(key, []).append(Interval(row["start_time"], row["end_time"]))
+        lookup = row["lookup"].removeprefix(HISTORY)
+        if lookup in (CHANGES, EVERYTHING) or lookup.startswith("EventName="):  # others are of no events, or of a few
+            key = row["account"], lookup, row["region"]
+            stretches.setdefault(key, []).append(Interval(row["start_time"], row["end_time"]))
     found: dict[tuple[str, str], int] = {}
     for (account, lookup, _), read in sorted(stretches.items()):
         since = _begin(IntervalSet(read))

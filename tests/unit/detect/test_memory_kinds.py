@@ -115,6 +115,7 @@ def test_coverage_says_since_when_each_look_up_was_read_without_a_day_missing():
                 gain("ReadOnly=false", 20 * DAY + 100, 30 * DAY),
                 gain("EventName=AssumeRole", 29 * DAY, 30 * DAY),
                 gain("EventName=AssumeRole", 28 * DAY, 30 * DAY, "us"),
+                gain("findings", 0, 30 * DAY),
             ]
         )
 
