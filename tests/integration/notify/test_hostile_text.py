@@ -352,7 +352,7 @@ def acting_characters(text: str) -> set[str]:
 class _Page(html.parser.HTMLParser):
     ALLOWED = frozenset(
         {"html", "head", "meta", "title", "style", "body", "table", "thead", "tbody", "tr", "td", "th"}
-        | {"h1", "h2", "h3", "div", "span", "strong", "ul", "li", "br", "a"}
+        | {"h1", "h2", "h3", "div", "span", "strong", "ul", "li", "br", "a", "code"}
     )
 
     def __init__(self) -> None:
