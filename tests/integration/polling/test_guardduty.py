@@ -249,3 +249,30 @@ def test_suppressions_hide_findings_too(watching):
     watching.configure(REGIONS, ON + f"[suppressions]\nfolder = '{folder}'\n")
     assert "1 suppressed" in watching.run("check").stdout
     assert not alerts_of(watching)
+
+
+def test_the_rights_that_the_printed_policy_gives_are_enough_and_a_canary_needs_none(watching):
+    import boto3
+
+    watching.configure(REGIONS, ON + "[canary]\nevery = '1h'\n")
+    policy = watching.run("iam", "policy", "check").stdout
+    assert "guardduty:GetFindings" in policy
+    assert "RemoveTags" not in policy
+    environment = watching.lab.environment()
+    session = boto3.Session(environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"])
+    iam = session.client("iam", endpoint_url=watching.lab.url, region_name="us-east-1")
+    iam.create_user(UserName="reader")
+    iam.put_user_policy(UserName="reader", PolicyName="least", PolicyDocument=policy)
+    key = iam.create_access_key(UserName="reader")["AccessKey"]
+    iam.close()
+    watching.environment |= {
+        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+    }
+    watching.lab.guard_duty.put(finding(watching))
+    done = watching.run("check")
+    assert done.returncode == 0, done.stderr
+    assert "(1 finding)" in done.stdout
+    watching.run("check")
+    with watching.store() as store:
+        assert [len(one.seconds) for one in store.canaries.flights(0)] == [1, 1]
