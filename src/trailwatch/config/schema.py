@@ -174,11 +174,11 @@ class OrganizationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     accounts: tuple[str, ...] = ()
     """Ids of your own accounts; policies that let them in let in nobody from outside."""
     ids: tuple[str, ...] = ()
-    """Ids of your own organisations, `o-...`; a policy that lets in only their members lets in nobody from outside."""
+    """Ids of your own organisations, `o-...`; a policy that lets in their members alone lets in no outsider."""
 
 
 class Responder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[[respond.account]]`: with which rights responses act in an account; never those that trailwatch reads with."""
+    """`[[respond.account]]`: with which rights responses act in an account; never those that it reads with."""
 
     id: str
     """Number of the account."""
@@ -200,7 +200,7 @@ class RespondSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     account: tuple[Responder, ...] = ()
     """Accounts with a responder role; in others the ambient credentials act, if they belong there."""
     margin: Seconds = 60.0
-    """Sessions of a role that are issued so long after its revocation are cut, too, because IAM takes time to spread."""
+    """Sessions of a role issued so long after its revocation are cut, too, because IAM takes time to spread."""
     recheck: Seconds = 15.0
     """So long what was changed is looked at again, and set again where it does not hold."""
     look_back: Seconds = 2592000.0
