@@ -73,25 +73,28 @@ def coverage_rows(
     return sorted(rows, key=lambda one: (one.account, one.region, not one.polled, one.lookup == LOOKUP, one.lookup))
 
 
-def by_turns(rows: Iterable[CoverageRow]) -> Iterator[CoverageRow]:
+def by_turns(rows: Iterable[CoverageRow]) -> list[CoverageRow]:
     """The rows with those that are asked by turns as one for each region, the one that is furthest behind."""
+    found: list[CoverageRow] = []
     turns: dict[tuple[str, str], list[CoverageRow]] = {}
     for one in rows:
         if one.polled:
-            yield one
+            found.append(one)
         else:
             turns.setdefault((one.account, one.region), []).append(one)
     for several in turns.values():
         read = [one for one in several if one.lag_seconds is not None]
         worst = max(read, key=lambda one: one.lag_seconds or 0, default=several[0])
         unread = len(several) - len(read)
-        yield msgspec.structs.replace(
+        merged = msgspec.structs.replace(
             worst,
             lookup=f"{len(several)} names by turns",
             why=worst.why or (f"{unread} of them never" if unread else f"last {worst.lookup.partition('=')[2]}"),
             gaps=sum(one.gaps for one in several),
             gap_seconds=sum(one.gap_seconds for one in several),
         )
+        found.append(merged)
+    return sorted(found, key=lambda one: (one.account, one.region))
 
 
 def _row(
