@@ -170,7 +170,8 @@ def page(number: int, at: int) -> list[msgspec.Raw]:
 def record(number: int, at: int) -> dict[str, object]:
     chance = random.Random(number * 10_000 + at)
     name, service, reads = chance.choice(CALLS)
-    user = f"user{chance.randrange(USERS)}"
+    person = chance.randrange(USERS)
+    user = f"user{person}"
     when = datetime.fromtimestamp(NOW + 60 * number - chance.randrange(600), UTC)
     return event(
         name,
@@ -178,7 +179,11 @@ def record(number: int, at: int) -> dict[str, object]:
         eventSource=f"{service}.amazonaws.com",
         eventTime=f"{when:%Y-%m-%dT%H:%M:%SZ}",
         readOnly=reads,
-        change={"userIdentity.userName": user, "userIdentity.arn": f"arn:aws:iam::{ACCOUNT}:user/{user}"},
+        change={
+            "userIdentity.userName": user,
+            "userIdentity.arn": f"arn:aws:iam::{ACCOUNT}:user/{user}",
+            "userIdentity.accessKeyId": f"AKIA{person:016d}",
+        },
     )
 
 

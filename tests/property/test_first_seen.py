@@ -15,7 +15,7 @@ from trailwatch.model.identity import alert_id
 from trailwatch.model.match import Found
 from trailwatch.model.rule import RuleInfo
 from trailwatch.model.severity import Severity
-from trailwatch.model.sighting import DAY, Sightings, on
+from trailwatch.model.sighting import DAY, Remembered, Sightings, on
 from trailwatch.model.signal import Brief, Signal, Stay
 from trailwatch.rules.predicate import Const
 from trailwatch.rules.rule import FirstSeen, Rule, RuleSet, Travel
@@ -161,6 +161,21 @@ def test_a_scan_that_looks_only_at_what_may_speak_says_what_one_says_that_learns
     some, everything = (scan.conclude(lambda identity, _time: identity) for scan in scans)
 
     assert some == everything
+
+
+def test_a_memory_keeps_the_combinations_that_were_seen_last_whatever_the_pace_of_cycles():
+    for minutes in (1, 5, 60):
+        with Database(":memory:") as database:
+            store = Store(database)
+            rows = {
+                number: Remembered(f"rule{number % 3}", "1", (str(number),), on(START + number))
+                for number in range(12)
+            }
+            store.see(rows)
+            for cycle in range(61):
+                store.prune((START - 30) * DAY + 60 * minutes * cycle, 0, most=2)
+
+            assert sorted(int(row.values[0]) for row in store.everything()) == list(range(6, 12))
 
 
 def renamed(kind, one):

@@ -14,6 +14,9 @@ from trailwatch.store.text import storable, storable_id
 ROWS_KEPT = 200_000
 """Combinations of one rule in one account; the ones that were not seen for longest leave first."""
 PRUNED_AT_ONCE = 50_000
+TURNS = 61
+"""In each minute the combinations of so many-th a memory are counted, since to count reads them; a prime, so that
+cycles at any pace of minutes come to all of them."""
 _ASKED_AT_ONCE = 500
 
 
@@ -119,20 +122,21 @@ class FirstSeen:
         )
         return [(row["rule_id"], row["account"], row["number"], row["latest"]) for row in rows]
 
-    def prune(self, before: int, long_ago: int, limit: int = PRUNED_AT_ONCE) -> int:
+    def prune(self, before: int, long_ago: int, limit: int = PRUNED_AT_ONCE, most: int = ROWS_KEPT) -> int:
         """Forgets what no rule can ask for any more; how many rows left, at most about `limit`.
 
         Args:
             before: what was not seen since is forgotten, in seconds since 1970.
             long_ago: the same for what still matters when it was not seen for long.
             limit: the most rows of each kind.
+            most: so many combinations of one memory are kept in the long run.
         """
-        gone = 0
+        gone, turn = 0, before // 60 % TURNS
         with self._db.transaction():
             for row in self._db.all("SELECT code, lasting FROM memory ORDER BY code"):
                 day = (long_ago if row["lasting"] else before) // DAY
                 gone += self._drop(row["code"], "last < ?", (day,), limit - gone)
-                over = self._count(row["code"]) - ROWS_KEPT
+                over = self._count(row["code"]) - most if row["code"] % TURNS == turn else 0
                 if over > 0:
                     gone += self._drop(row["code"], "1", (), min(over, limit))
         return gone

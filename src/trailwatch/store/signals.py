@@ -16,9 +16,10 @@ PRUNED_AT_ONCE = 50_000
 """So many rows at most leave in one cycle, so that no cycle is slowed."""
 
 _TOUCHED = """
-    INSERT INTO temp.touched SELECT correlation, slot, grp, min(time), max(time) FROM signal
+    INSERT INTO temp.touched SELECT correlation, slot, grp, min(time), max(time) FROM signal NOT INDEXED
     WHERE seq > ? GROUP BY correlation, slot, grp
 """
+"""By row number: SQLite would rather read the whole index, because that is in the order of the groups."""
 _FRESH = """
     WITH beside (step) AS (VALUES (0), (-1), (1))
     SELECT touched.grp, low, high, count(*) AS number, min(base) < max(base) AS mixed
