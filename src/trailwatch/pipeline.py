@@ -103,6 +103,7 @@ class Pipeline:
         rules: RuleSet | None = None,
         sifter: Sifter | None = None,
         book: Callable[[], AddressBook | None] = lambda: None,
+        *,
         announcer: Announcer | None = None,
     ) -> None:
         self._engine = engine
