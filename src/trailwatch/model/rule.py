@@ -8,6 +8,8 @@ from trailwatch.model.severity import Severity
 
 OWN_ORIGIN = "trailwatch"
 """Origin of the rules by which trailwatch speaks of itself; they are in no file."""
+GAP_ID = "trailwatch_gap"
+"""Id of the one about what was not read."""
 
 
 class Dedup(msgspec.Struct, frozen=True):

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from trailwatch.model.rule import GAP_ID
 from trailwatch.ports import Clock
 from trailwatch.service.companions import Quiet
 from trailwatch.service.own_alerts import Complaint, close_alerts, own_rule, raise_alerts
 from trailwatch.service.report import CycleReport, RegionReport, duration
 from trailwatch.store.coverage import Lookup
+from trailwatch.store.facts import FIRST_CYCLE
 from trailwatch.store.store import Store
 
 GAP = own_rule(
-    "trailwatch_gap",
+    GAP_ID,
     "trailwatch has not read everything",
     "Events of this region may not have been judged yet: no alert from there means nothing until it is read.",
     (
@@ -21,10 +23,6 @@ GAP = own_rule(
         "Look whether cron or the service ran all the time, and whether another tool uses up the requests.",
     ),
 )
-
-
-FIRST = "first cycle"
-"""The fact that says when it was first looked for gaps, in seconds since 1970."""
 
 
 class Gaps(Quiet):
@@ -58,9 +56,9 @@ class Gaps(Quiet):
 
     def _late_ones(self, behind: Sequence[RegionReport], now: int) -> list[tuple[RegionReport, int]]:
         """Those of the regions that are late, with the time since when."""
-        first = self._store.facts.get(FIRST)
+        first = self._store.facts.get(FIRST_CYCLE)
         if first is None:
-            self._store.facts.set(FIRST, str(now))
+            self._store.facts.set(FIRST_CYCLE, str(now))
             return []
         begun, known = int(first), self._store.coverage.lookups().values() if behind else ()
         found = []

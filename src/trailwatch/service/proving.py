@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from trailwatch.config.schema import Config
+from trailwatch.model.rule import GAP_ID
 from trailwatch.pipeline import Pipeline
 from trailwatch.ports import Clock
-from trailwatch.service.companions import Companion
+from trailwatch.service.companions import Companion, Quiet
+from trailwatch.service.report import CycleReport
+from trailwatch.store.facts import FIRST_CYCLE
 from trailwatch.store.store import Store
 
 
@@ -25,10 +28,7 @@ def companions_of(
 
         found.append(CanaryRound(store, config.canary, clock))
     if config.coverage.late:
-        from trailwatch.service.gaps import Gaps
-
-        polled = "*" if config.check.all_events else "ReadOnly=false"
-        found.append(Gaps(store, config.coverage.late, polled, clock))
+        found.append(_QuickGaps(config, store, clock))
     if config.rules.staging_days:
         from trailwatch.service.staging import Staging
 
@@ -38,3 +38,22 @@ def companions_of(
 
         found.append(Digest(config, environment, store, clock))
     return found
+
+
+class _QuickGaps(Quiet):
+    """Asks `trailwatch.service.gaps` where there is something to say; in most cycles there is not."""
+
+    def __init__(self, config: Config, store: Store, clock: Clock) -> None:
+        self._config = config
+        self._store = store
+        self._clock = clock
+
+    def conclude(self, report: CycleReport, notices: Sequence[str]) -> None:
+        late = self._config.coverage.late
+        behind = any(one.behind_seconds > late for one in report.regions)
+        known = self._store.facts.get(FIRST_CYCLE) is not None
+        if behind or not known or self._store.alerts.unclosed(GAP_ID):
+            from trailwatch.service.gaps import Gaps
+
+            polled = "*" if self._config.check.all_events else "ReadOnly=false"
+            Gaps(self._store, late, polled, self._clock).conclude(report, notices)

@@ -7,6 +7,8 @@ import msgspec
 from trailwatch.store.database import Database
 
 DAY_SECONDS = 86400
+FIRST_CYCLE = "first cycle"
+"""The fact that says when it was first looked for gaps, in seconds since 1970."""
 
 
 class Days(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ import pytest
 
 from trailwatch.lab.faults import Aim, Deny
 from trailwatch.model.coverage import Interval, LookupKey
-from trailwatch.service.gaps import FIRST
+from trailwatch.store.facts import FIRST_CYCLE
 
 REGIONS = "pace = '0.01s'\nplan_requests_per_region = 0\nregions = ['eu-west-1', 'us-east-1']"
 POLLED = "ReadOnly=false"
@@ -33,7 +33,7 @@ def forget(machine, region, minutes):
     key = LookupKey(machine.lab.account, region, POLLED)
     with machine.store() as store, store.transaction():
         store.coverage.remove(key, Interval(now - minutes * 60, now + 60))
-        store.facts.set(FIRST, str(now - 86400))
+        store.facts.set(FIRST_CYCLE, str(now - 86400))
         store.database.execute(
             "UPDATE lookup SET since = ? WHERE region = ? AND lookup = ?", (now - 86400, region, POLLED)
         )
