@@ -167,7 +167,7 @@ class SignalMaker:
         return _Wanted(Bundle(asks, self._texts) if asks else None, slow)
 
     def _quickly(self, bundle: Bundle, event: _Event, signals: list[Signal]) -> tuple[int, tuple[Ask, ...]]:
-        """Adds the signals made of one text for each path; how many rules find none, and what the slow way has to do."""
+        """Adds the signals made of one text for each path; how many rules find none, what the slow way has to do."""
         plain = event.record.plain
         caller = self._callers.of(plain)
         texts = bundle.texts(plain, event.record, caller.principal.key)

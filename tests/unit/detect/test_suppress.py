@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trailwatch.detect.correlator import Firing, Member
-from trailwatch.model.alert import Head
 from trailwatch.detect.engine import Engine
 from trailwatch.detect.suppress import Suppressor
+from trailwatch.model.alert import Head
 from trailwatch.model.rule import RuleInfo
 from trailwatch.model.severity import Severity
 from trailwatch.model.signal import Brief
