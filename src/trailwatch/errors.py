@@ -79,8 +79,12 @@ class NotifyError(TrailwatchError):
 
 
 class ActionError(TrailwatchError):
-    """A step of a response cannot be taken; `code` is what AWS answered, empty where AWS was not asked."""
+    """A step of a response cannot be taken.
 
-    def __init__(self, origin: str, what: str, remedy: str = "", *, code: str = "") -> None:
+    `code` is what AWS answered, and `request` its id of the request; both are empty where AWS did not answer.
+    """
+
+    def __init__(self, origin: str, what: str, remedy: str = "", *, code: str = "", request: str = "") -> None:
         super().__init__(origin, what, remedy)
         self.code = code
+        self.request = request

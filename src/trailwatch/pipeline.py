@@ -7,6 +7,7 @@ that come once more; its readers count those as duplicates.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import compress
 from typing import TYPE_CHECKING, Protocol
@@ -47,6 +48,7 @@ SEEN_BEFORE = "seen before"
 CANARY = "canary"
 CANARY_MARK = b"trailwatch-canary-"
 """Stands in every record that may be a canary's; what decides is in `trailwatch.detect.canary`."""
+OWN_RESPONSE = "own response"
 NOT_READ = "not read"
 """In an alert's context: places that could not be read when an absence was judged."""
 
@@ -134,15 +136,13 @@ class Pipeline:
         """
         polled = polled_of(delivery) if delivery.archive else []
         fresh = list(compress(polled, self._store.seen.fresh([one.key for one in polled])))
-        canaries = self._canaries(delivery, fresh)
+        canaries, own = self._canaries(delivery, fresh), self._own_calls(delivery, fresh)
         known = {one.at for one in polled} - {one.at for one in fresh}
-        found = self._engine.evaluate(without(delivery, known | canaries.keys()))
-        for what, skipped in ((SEEN_BEFORE, len(known)), (CANARY, len(canaries))):
-            if skipped:
-                found.tally.records += skipped
-                found.tally.left_out[what] += skipped
+        found = self._engine.evaluate(without(delivery, known | canaries.keys() | own.keys()))
+        found.tally.records += len(known) + len(canaries) + len(own)
+        found.tally.left_out += Counter({SEEN_BEFORE: len(known), CANARY: len(canaries), OWN_RESPONSE: len(own)})
         self._keep(delivery, fresh)
-        self._commit(delivery, found, fresh, canaries.values())
+        self._commit(delivery, found, fresh, canaries.values(), own.values())
         if delivery.ack is not None:
             delivery.ack()
         return found
@@ -318,13 +318,24 @@ class Pipeline:
         expected = self._store.canaries.expected()
         return markers_at({at: bytes(delivery.records[at]) for at in suspects}, expected)
 
+    def _own_calls(self, delivery: Delivery, fresh: Sequence[Polled]) -> dict[int, str]:
+        """Where events of calls stand that responses made, with AWS's ids of the requests."""
+        awaited = self._store.responses.awaited() if fresh else {}
+        suspects = {one.at: bytes(delivery.records[one.at]) for one in fresh if one.request in awaited}
+        if not suspects:
+            return {}
+        from trailwatch.respond.own_calls import requests_at
+
+        return requests_at(suspects, awaited)
+
     def _commit(
-        self, delivery: Delivery, found: Found, fresh: Sequence[Polled], canaries: Iterable[str] = ()
+        self, delivery: Delivery, found: Found, fresh: Sequence[Polled], canaries: Iterable[str], own: Iterable[str]
     ) -> None:
         now = int(self._clock.now().timestamp())
         with self._store.transaction():
             for marker in canaries:
                 self._store.canaries.returned(marker, now)
+            self._store.responses.returned(own, now)
             self._store.seen.add([one.key for one in fresh])
             turned = self._attribution.learn(found.links, now)
             self._remember(delivery, found, turned, now)

@@ -225,7 +225,7 @@ class Cloud(Protocol):
     """Where the calls of a response go: one door for all accounts."""
 
     def call(self, call: Call) -> dict[str, Any]:
-        """What AWS answered, without its metadata; read pages one by one with the tokens in it.
+        """What AWS answered, of its metadata only the `RequestId`; read pages one by one with the tokens in it.
 
         Raises:
             ActionError: it was refused, or nobody answered; `code` as AWS spells it.

@@ -8,12 +8,15 @@ import pytest
 from trailwatch.lab.limits import Limits
 from trailwatch.lab.server import FIRST_ACCOUNT, Lab
 
-from .test_respond_command import TRUST, Story, break_in, move_in, refused
+from .test_respond_command import TRUST, Story, break_in, move_in, refused, take
 
 RESPONDER = "trailwatch-responder"
 RESPONDER_ARN = f"arn:aws:iam::{FIRST_ACCOUNT}:role/{RESPONDER}"
 PLAYBOOKS = ("lock-user", "revoke-sessions", "back-door", "restore-logging")
 LOCKED = re.compile(r"(?<!not )locked out automatically")
+LOOK_UPS = {"identities_enumerated"}
+"""What its reading raises where every event is read: it is not in the journal, so it is judged."""
+ANYTHING = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
 UNDO = re.compile(r"trailwatch respond undo ([0-9a-f]{12})")
 
 
@@ -48,6 +51,13 @@ class Automatic(Story):
     def check(self):
         return self.run("check", "--all-events", as_mode="check")
 
+    def key(self, mode):
+        return self._key(mode)
+
+    def rules_on_responder(self):
+        listed = self.run("alerts", "list", "--state", "all", "--format", "jsonl", as_mode="check").stdout
+        return {one["rule"] for one in map(json.loads, listed.splitlines()) if RESPONDER in one["principal"]}
+
 
 @pytest.fixture
 def story(tmp_path):
@@ -73,11 +83,30 @@ def test_an_intruder_is_locked_out_without_anybody_and_the_message_says_how_to_u
 
     again = story.check()
     assert not LOCKED.search(again.stderr)
-    assert "not locked out automatically: role trailwatch-responder" in again.stderr
     for plan in reversed(UNDO.findall(told.stderr)):
         story.run("respond", "undo", plan, "--yes", as_mode="check")
     assert story.picture() == before
     assert not any(refused(story, key) for key in (leaked, *held.values()))
+
+
+def test_what_was_done_automatically_and_undone_alarms_nobody_but_what_else_the_responder_does(story):
+    story.configure()
+    leaked = move_in(story)
+    story.check()
+    break_in(story, leaked)
+    told = story.check()
+    story.check()
+    assert story.rules_on_responder() <= LOOK_UPS
+
+    for plan in reversed(UNDO.findall(told.stderr)):
+        story.run("respond", "undo", plan, "--yes", as_mode="check")
+    story.check()
+    assert story.rules_on_responder() <= LOOK_UPS
+
+    taken = take(story, story.key("check"), RESPONDER)
+    story.client("iam", taken).put_user_policy(UserName="dana", PolicyName="more", PolicyDocument=ANYTHING)
+    story.check()
+    assert story.rules_on_responder() - LOOK_UPS
 
 
 def test_a_freeze_keeps_everything_as_it_is(story):

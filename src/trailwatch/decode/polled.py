@@ -20,6 +20,8 @@ class Polled(msgspec.Struct, frozen=True):
     key: tuple[str, int, str]
     """Account, event time and event id."""
     region: str
+    request: str = ""
+    """AWS's id of the request; empty where the record has none."""
 
 
 def polled_of(delivery: Delivery) -> list[Polled]:
@@ -32,7 +34,8 @@ def polled_of(delivery: Delivery) -> list[Polled]:
         except DecodeError:
             continue
         key = (event.account, int(event.time.timestamp()), event.event_id or synthetic_event_id(body))
-        found.append(Polled(at, key, event.region))
+        request = event.record.get("requestID")
+        found.append(Polled(at, key, event.region, request if isinstance(request, str) else ""))
     return found
 
 

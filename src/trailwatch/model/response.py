@@ -92,6 +92,19 @@ class Call(msgspec.Struct, frozen=True):
         return f"{self.service}:{self.operation}"
 
 
+class Made(msgspec.Struct, frozen=True):
+    """A call that AWS answered: what its event is known by."""
+
+    request: str
+    """AWS's id of the request."""
+    account: str
+    service: str
+    """As boto3 names it."""
+    operation: str
+    caller: str
+    """ARN of who made it; for a role the role's own."""
+
+
 class StepKind(enum.Enum):
     EVIDENCE = "evidence"
     """Reads and keeps; changes nothing."""
@@ -168,7 +181,8 @@ class EntryKind(enum.Enum):
     BEGUN = "begun"
     """`{"before": ..., "wanted": ..., "calls": [...]}`: written before the first call of a step."""
     CALLED = "called"
-    """`{"call": ..., "error": ...}`: written after each call; `error` is empty when it succeeded."""
+    """`{"call": ..., "error": ..., "request": ..., "caller": ...}`: written after each call; `error` is empty when it
+    succeeded, `request` (AWS's id of it) and `caller` (an ARN) when nobody answered."""
     DONE = "done"
     """`{"state": ...}`: the step holds."""
     FAILED = "failed"
@@ -197,3 +211,11 @@ class Entry(msgspec.Struct, frozen=True):
     step: int = -1
     """Index into the plan's steps; -1 for the plan as a whole."""
     content: dict[str, Any] = {}
+
+    @property
+    def made(self) -> Made | None:
+        """The call that it tells of; None where it tells of none, or where AWS did not answer."""
+        call, request = self.content.get("call"), self.content.get("request")
+        if self.kind is not EntryKind.CALLED or not request or not isinstance(call, dict):
+            return None
+        return Made(request, call["account"], call["service"], call["operation"], self.content["caller"])

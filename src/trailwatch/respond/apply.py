@@ -15,6 +15,7 @@ import msgspec
 from trailwatch.errors import ActionError, UsageError
 from trailwatch.model.response import Call, EntryKind, Plan, State, Step, StepKind
 from trailwatch.ports import Action, Clock, Cloud, Journal
+from trailwatch.respond.cloud import request_of
 from trailwatch.respond.lever import at_time
 from trailwatch.respond.progress import Progress, Standing, StepProgress, Writer, read_progress
 
@@ -180,8 +181,13 @@ def make(call: Call, at: int, cloud: Cloud, writer: Writer) -> None:
         ActionError: it did not succeed; that is in the journal then.
     """
     try:
-        cloud.call(call)
+        answer = cloud.call(call)
     except ActionError as error:
-        writer.write(EntryKind.CALLED, at, call=call, error=str(error))
+        _write_called(call, at, cloud, writer, error.request, str(error))
         raise
-    writer.write(EntryKind.CALLED, at, call=call, error="")
+    _write_called(call, at, cloud, writer, request_of(answer))
+
+
+def _write_called(call: Call, at: int, cloud: Cloud, writer: Writer, request: str, error: str = "") -> None:
+    caller = cloud.identity(call.account) if request else ""  # known already where AWS answered
+    writer.write(EntryKind.CALLED, at, call=call, error=error, request=request, caller=caller)

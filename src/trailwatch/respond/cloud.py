@@ -12,6 +12,7 @@ from trailwatch.aws import Access
 from trailwatch.errors import ActionError, SourceError
 from trailwatch.model.response import RANDOM, Call
 from trailwatch.ports import Clock
+from trailwatch.respond.records import without_session
 
 BUSY = frozenset({"ConcurrentModification", "EntityTemporarilyUnmodifiable", "ConcurrentModificationException"})
 """What AWS answers when somebody else changes the same thing at this moment."""
@@ -48,7 +49,7 @@ class AwsCloud:
         self._identities: dict[str, str] = {}
 
     def call(self, call: Call) -> dict[str, Any]:
-        """What AWS answered, as plain JSON values and without its metadata.
+        """What AWS answered, as plain JSON values; of its metadata only the `RequestId`.
 
         Raises:
             ActionError: it was refused, or nobody answered.
@@ -72,7 +73,7 @@ class AwsCloud:
         known = self._identities.get(account)
         if known is None:
             answer = self._ask(Call(account, "sts", "GetCallerIdentity", {}))
-            known = _role_of(str(answer["Arn"]))
+            known = without_session(str(answer["Arn"]))
             if answer["Account"] != account:
                 raise ActionError(
                     f"account {account}",
@@ -107,10 +108,11 @@ class AwsCloud:
             told = error.response.get("Error", {})
             code = str(told.get("Code", ""))
             text = f"{code}: {told.get('Message', '')}"
-            raise ActionError(where, text, _REMEDIES.get(code, ""), code=code) from error
+            request = request_of(error.response)
+            raise ActionError(where, text, _REMEDIES.get(code, ""), code=code, request=request) from error
         except (BotoCoreError, SourceError) as error:
             raise ActionError(where, str(error), "check the credentials and the way to AWS") from error
-        return plain({key: value for key, value in answer.items() if key != "ResponseMetadata"})
+        return plain({**answer, "ResponseMetadata": {"RequestId": request_of(answer)}})
 
     def _client(self, call: Call) -> Any:
         access = self._responders.get(call.account) or self._otherwise
@@ -124,16 +126,12 @@ class AwsCloud:
         return client
 
 
+def request_of(answer: Mapping[str, Any]) -> str:
+    """AWS's id of the request, which the call's event has as `requestID`; empty where there is none."""
+    return str(answer.get("ResponseMetadata", {}).get("RequestId", ""))
+
+
 def plain(answer: Any) -> dict[str, Any]:
     """An answer as values that JSON has: times as text, documents as mappings."""
     values: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(answer))
     return values
-
-
-def _role_of(arn: str) -> str:
-    """The role of a session's ARN; any other ARN as it is."""
-    head, separator, rest = arn.partition(":assumed-role/")
-    if not separator:
-        return arn
-    partition, _, account = head.removeprefix("arn:").partition(":sts::")
-    return f"arn:{partition}:iam::{account}:role/{rest.partition('/')[0]}"

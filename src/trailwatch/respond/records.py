@@ -70,6 +70,15 @@ def calling_role(record: Mapping[str, Any]) -> Target | None:
     return role_target(text(part(identity, "sessionContext", "sessionIssuer"), "arn"))
 
 
+def without_session(arn: str) -> str:
+    """The role of a session's ARN, without its path, which that does not have; any other ARN as it is."""
+    head, separator, rest = arn.partition(":assumed-role/")
+    if not separator:
+        return arn
+    partition, _, account = head.removeprefix("arn:").partition(":sts::")
+    return f"arn:{partition}:iam::{account}:role/{rest.partition('/')[0]}"
+
+
 def role_target(arn: str) -> Target | None:
     """The role of an ARN; None for any other ARN."""
     parts = arn.split(":", 5)

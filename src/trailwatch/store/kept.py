@@ -31,6 +31,7 @@ KEPT = {
     "replies": Kept("alerts", "since it was heard"),
     "notifier_trouble": Kept("", "one row for each notifier"),
     "response": Kept("", "for ever: what was done can be undone"),
+    "response_call": Kept("messages", "since it was made"),
     "automatic_case": Kept("messages", "since it changed, and while something is to come"),
     "automatic_considered": _WITH_ALERT,
     "automatic_taken": Kept("", "2d"),

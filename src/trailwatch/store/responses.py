@@ -1,19 +1,23 @@
-"""The journal of responses at rest: entries are added and never changed or removed."""
+"""The journal of responses at rest: entries are added and never changed or removed.
+
+Beside it stand the calls that AWS answered, until their events come back.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
 import msgspec
 
 from trailwatch.errors import StoreError
-from trailwatch.model.response import Entry, EntryKind
+from trailwatch.model.response import Entry, EntryKind, Made
 from trailwatch.store.database import Database
 from trailwatch.store.text import storable
 
 
 class Responses:
-    """The table `response`; `trailwatch.ports.Journal`."""
+    """The tables `response` and `response_call`; `trailwatch.ports.Journal`."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -34,10 +38,38 @@ class Responses:
                 """,
                 row,
             ).rowcount
+            if added and (made := entry.made) is not None:
+                self._await(made, entry.time)
         if not added:
             raise StoreError(
                 f"plan {entry.plan_id}", "another process works on it", "let it end, then ask for its status"
             )
+
+    def _await(self, made: Made, called: int) -> None:
+        self._db.execute(
+            """
+            INSERT INTO response_call (request, account, service, operation, caller, called) VALUES (?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO NOTHING
+            """,
+            (storable(made.request), made.account, made.service, made.operation, storable(made.caller), called),
+        )
+
+    def awaited(self) -> dict[str, Made]:
+        """By AWS's id of the request, calls whose events have not been read."""
+        rows = self._db.all(
+            "SELECT request, account, service, operation, caller FROM response_call WHERE returned IS NULL"
+        )
+        return {row["request"]: Made(*row) for row in rows}
+
+    def returned(self, requests: Iterable[str], now: int) -> None:
+        """The events of these calls were read; nothing that comes later is theirs."""
+        self._db.executemany(
+            "UPDATE response_call SET returned = ? WHERE request = ?", [(now, request) for request in requests]
+        )
+
+    def prune(self, called_before: int) -> int:
+        """Awaits no longer the events of older calls; the journal itself stays. How many calls those were."""
+        return self._db.execute("DELETE FROM response_call WHERE called < ?", (called_before,)).rowcount
 
     def entries(self, plan_id: str) -> list[Entry]:
         """All of a plan, in order; empty for one that is not known."""

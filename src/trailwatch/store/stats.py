@@ -27,6 +27,7 @@ _OLDEST = {
     "messages": "created",
     "outbox": "created",
     "rejects": "first",
+    "response_call": "called",
     "rule_trial": "since",
     "rule_failures": "first",
     "seen": "time",

@@ -130,6 +130,7 @@ class Store:
             + self.rejects.prune(now - retention.rejects)
             + self.suppressed.prune(now - retention.suppressed)
             + self.canaries.prune(now - retention.canaries)
+            + self.responses.prune(now - retention.messages)
             + self.facts.prune(now - retention.canaries)
             + self.finding_sources.prune(now - retention.canaries)
         )
