@@ -15,6 +15,7 @@ from trailwatch.ports import Delivery
 from trailwatch.respond.apply import apply
 from trailwatch.respond.undo import undo
 from trailwatch.rules.catalog import load_rules
+from trailwatch.store.store import DAY
 
 from .conftest import ACCOUNT, RESPONDER
 
@@ -177,3 +178,15 @@ def test_what_is_not_committed_is_still_awaited(account, reader, plan, rules):
 
     assert account.store.responses.awaited() == awaited
     assert names(reader.read()) == []
+
+
+def test_what_has_not_come_back_in_months_is_awaited_no_longer_and_the_journal_stays(account, plan):
+    apply(plan, account.tools(), "tests")
+    entries = account.store.responses.entries(plan.id)
+    now = int(account.clock.now().timestamp())
+
+    account.store.prune(now + 89 * DAY)
+    assert len(account.store.responses.awaited()) == len(of_responder(account))
+    account.store.prune(now + 91 * DAY)
+    assert not account.store.responses.awaited()
+    assert account.store.responses.entries(plan.id) == entries
