@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+import msgspec
 
 from trailwatch.model.response import APPLY_TIME
 from trailwatch.respond.levers.inline_policy import compact
 
 LOCK = "trailwatch-lock-"
 REVOKE = "trailwatch-revoke-"
-OWN = "trailwatch-"
-"""How the names of all policies begin that responses write."""
 USER_ROOM = 2048
 ROLE_ROOM = 10240
 """Characters, without blanks, of all inline policies of a user or role together.
@@ -33,6 +33,18 @@ def deny_older_sessions() -> dict[str, Any]:
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": older}],
     }
+
+
+def only_denies(document: Any) -> bool:
+    """Whether a policy, as a mapping or a text, gives nobody any right; False where it cannot be read."""
+    if isinstance(document, str):
+        try:
+            document = msgspec.json.decode(document)
+        except msgspec.DecodeError:
+            return False
+    statements = document.get("Statement") if isinstance(document, Mapping) else None
+    listed = statements if isinstance(statements, list) else [statements]
+    return bool(listed) and all(isinstance(one, Mapping) and one.get("Effect") == "Deny" for one in listed)
 
 
 def room(documents: Iterable[Any], added: Any, quota: int) -> bool:

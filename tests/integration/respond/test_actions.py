@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from trailwatch.model.response import Target, TargetKind
 from trailwatch.respond.actions.catalog import ACTIONS
 from trailwatch.respond.apply import apply
+from trailwatch.respond.policies import DENY_EVERYTHING
 from trailwatch.respond.undo import undo
 
 from .conftest import ACCOUNT, RESPONDER, key_of
@@ -166,12 +167,40 @@ def test_a_policy_that_was_attached_is_detached_and_an_inline_one_removed(accoun
 def test_what_holds_somebody_back_is_never_taken_away(account):
     account.user("bob")
     iam = account.admin
-    iam.put_user_policy(UserName="bob", PolicyName="trailwatch-lock-1", PolicyDocument=json.dumps(SOMETHING))
+    iam.put_user_policy(UserName="bob", PolicyName="trailwatch-lock-1", PolicyDocument=json.dumps(DENY_EVERYTHING))
     mine = ACTIONS["disable-policy"].targets(tampering(account, "PutUserPolicy"))
     iam.attach_user_policy(UserName="bob", PolicyArn="arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3")
     of_aws = ACTIONS["disable-policy"].targets(tampering(account, "AttachUserPolicy"))
 
     assert (mine, of_aws) == ([], [])
+
+
+def test_what_only_denies_by_now_stays(account):
+    account.user("bob")
+    iam = account.admin
+    iam.put_user_policy(UserName="bob", PolicyName="more", PolicyDocument=json.dumps(SOMETHING))
+    (target,) = ACTIONS["disable-policy"].targets(tampering(account, "PutUserPolicy"))
+    iam.put_user_policy(UserName="bob", PolicyName="more", PolicyDocument=json.dumps(DENY_EVERYTHING))
+
+    plan = account.plan(("disable-policy", target))
+
+    assert (plan.steps, plan.cannot) == ((), ("policy more of user bob stays: it only denies",))
+
+
+def test_a_back_door_under_the_name_of_what_holds_somebody_back_is_taken_away(account):
+    account.user("bob")
+    iam = account.admin
+    iam.put_user_policy(UserName="bob", PolicyName="trailwatch-lock-1", PolicyDocument=json.dumps(SOMETHING))
+    (inline,) = ACTIONS["disable-policy"].targets(tampering(account, "PutUserPolicy"))
+    arn = iam.create_policy(PolicyName="AWSDenyAll", PolicyDocument=json.dumps(SOMETHING))["Policy"]["Arn"]
+    iam.attach_user_policy(UserName="bob", PolicyArn=arn)
+    (attached,) = ACTIONS["disable-policy"].targets(tampering(account, "AttachUserPolicy"))
+
+    apply(account.plan(("disable-policy", inline), ("disable-policy", attached)), account.tools(), "tester")
+
+    left = iam.list_attached_user_policies(UserName="bob")["AttachedPolicies"]
+    assert iam.list_user_policies(UserName="bob")["PolicyNames"] == []
+    assert arn not in {one["PolicyArn"] for one in left}
 
 
 @pytest.fixture

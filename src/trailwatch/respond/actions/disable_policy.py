@@ -11,12 +11,16 @@ from trailwatch.ports import Lever, Scene
 from trailwatch.respond.lever import LeverAction
 from trailwatch.respond.levers.attached_policy import AttachedPolicy
 from trailwatch.respond.levers.inline_policy import InlinePolicy
-from trailwatch.respond.policies import OWN, untouchable
+from trailwatch.respond.policies import only_denies, untouchable
 from trailwatch.respond.records import account_of, event_name, part, succeeded, text
 
 OWNERS = ("user", "role", "group")
 _HOLDING = ("AWSDenyAll", "AWSCompromisedKeyQuarantine")
-"""Policies of AWS that hold somebody back; taking one away would let an intruder go."""
+"""Policies of AWS that hold somebody back; taking one away would let an intruder go.
+
+Only AWS's own count, and of inline ones what they say: an intruder may call its policy whatever it likes.
+"""
+_OF_AWS = ":iam::aws:policy/"
 
 
 class DisablePolicy(LeverAction):
@@ -36,7 +40,7 @@ class DisablePolicy(LeverAction):
                 f"Attach{kind}Policy": text(asked, "policyArn"),
                 f"Put{kind}Policy": text(asked, "policyName"),
             }.get(name, "")
-            if whose and policy and not _holds_back(policy):
+            if whose and policy and not _holds_back(policy, asked.get("policyDocument")):
                 return [Target(TargetKind.POLICY, account_of(record), policy, of=(("owner", owner), (owner, whose)))]
         return []
 
@@ -56,9 +60,13 @@ class DisablePolicy(LeverAction):
         step = self.step(lever, scene.cloud, step)
         if step.found is None:
             raise ActionError(f"policy {target.name}", f"{owner} {whose} does not have it any more")
+        if not managed and only_denies(step.found):
+            return Draft(cannot=(f"policy {target.name} of {owner} {whose} stays: it only denies",))
         cannot = () if managed else (f"what policy {target.name} of {owner} {whose} said before, if it was there",)
         return Draft((step,), cannot, (f"what policy {target.name} lets {owner} {whose} do",))
 
 
-def _holds_back(policy: str) -> bool:
-    return policy.startswith(OWN) or policy.rpartition("/")[2].startswith(_HOLDING)
+def _holds_back(policy: str, document: object) -> bool:
+    if policy.startswith("arn:"):
+        return _OF_AWS in policy and policy.rpartition("/")[2].startswith(_HOLDING)
+    return only_denies(document)
