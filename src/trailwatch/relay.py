@@ -5,13 +5,17 @@ What is given up goes to the fallback, and the other notifiers hear of one that 
 No transaction spans a send. A message is marked before its send and its outcome is committed after it; a process
 that dies between the two leaves the mark, and the next one sends that message once more. One thread for each
 notifier does nothing but send, so that one that hangs delays no other; the calling thread alone touches the store.
+A cycle has other things to do than to wait for one that hangs: it goes on, and asks at its end what became of it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from types import TracebackType
+from typing import Self
 
 import msgspec
 
@@ -90,61 +94,128 @@ def relay(
         jitter: spreads the attempts, so that many hosts do not come back at once.
         policy: what is done about messages that cannot be delivered.
     """
-    with store.outbox.drain_lock() as mine:
-        if not mine:
-            return RelayReport(busy=True, waiting=store.outbox.waiting_by_notifier())
-        chance = jitter or random.Random()  # noqa: S311 no secret
-        return _Relay(store, notifiers, clock, chance, policy).run(deadline)
+    with Sending(store, clock, jitter, policy) as sending:
+        return sending.run(notifiers, deadline)
 
 
-class _Relay:
+class Sending:
+    """The same in several runs, which leave alone what hangs; whoever leaves it waits for that.
+
+    Nobody else sends from the first run until everything that it began has ended.
+
+    Args:
+        store: the outbox is in it.
+        clock: what time it is.
+        jitter: spreads the attempts, so that many hosts do not come back at once.
+        policy: what is done about messages that cannot be delivered.
+    """
+
     def __init__(
-        self, store: Store, notifiers: Mapping[str, Notifier], clock: Clock, jitter: random.Random, policy: Policy
+        self, store: Store, clock: Clock, jitter: random.Random | None = None, policy: Policy = DEFAULT_POLICY
     ) -> None:
         self._store = store
         self._outbox = store.outbox
-        self._notifiers = notifiers
         self._clock = clock
-        self._jitter = jitter
+        self._jitter = jitter or random.Random()  # noqa: S311 no secret
         self._policy = policy
         self._report = RelayReport()
+        self._notifiers: Mapping[str, Notifier] = {}
         self._noticed: set[str] = set()
+        self._under_way: dict[Future[Receipt], Item] = {}
+        self._pool: ThreadPoolExecutor | None = None
+        self._lock = contextlib.ExitStack()
+        self._mine = False
 
-    def run(self, deadline: float) -> RelayReport:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the last run left something under way."""
+        return bool(self._under_way)
+
+    def run(self, notifiers: Mapping[str, Notifier], deadline: float, patience: float | None = None) -> RelayReport:
+        """What was done with everything that was due, and with what an earlier run left under way.
+
+        Args:
+            notifiers: by name.
+            deadline: of `clock.monotonic()`; no send begins after it.
+            patience: when nothing comes back for so many seconds, what is still under way is left to a later run;
+                without it everything has ended.
+        """
+        self._report = RelayReport()
+        self._notifiers = notifiers
+        self._noticed = set()
+        if not self._mine:
+            self._mine = self._lock.enter_context(self._outbox.drain_lock())
+        if not self._mine:
+            self._lock.close()
+            return RelayReport(busy=True, waiting=self._outbox.waiting_by_notifier())
+        try:
+            self._run(deadline, patience)
+        except BaseException:
+            # somebody pressed Ctrl-C: what is under way is sent by now, and must not go out again
+            self._end()
+            raise
+        if not self._under_way:
+            self._end()
+        return self._report
+
+    def _run(self, deadline: float, patience: float | None) -> None:
         self._recover()
         self._give_up_unroutable()
-        self._drain(self._ready(self._outbox.waiting_by_notifier()), deadline)
+        self._drain(self._outbox.waiting_by_notifier(), deadline, patience)
         # what the run itself had to say, such as that a notifier does not deliver
-        self._drain(self._ready(self._noticed - self._report.errors.keys()), deadline)
+        self._drain(self._noticed - self._report.errors.keys(), deadline, patience)
         self._report.waiting = self._outbox.waiting_by_notifier()
-        return self._report
+
+    def _end(self) -> None:
+        """Waits for what is under way, keeps what became of it, and lets others send."""
+        try:
+            if self._pool is not None:
+                self._pool.shutdown()
+                self._pool = None
+            while self._under_way:
+                future, item = self._under_way.popitem()
+                self._record(item, future)
+        finally:
+            self._mine = False
+            self._lock.close()
 
     def _ready(self, names: Iterable[str]) -> list[str]:
         held = self._store.conversations.held(self._now())
-        return [name for name in names if name in self._notifiers and name not in held]
+        busy = {item.notifier for item in self._under_way.values()}
+        return [name for name in names if name in self._notifiers and name not in held and name not in busy]
 
-    def _drain(self, idle: list[str], deadline: float) -> None:
-        if not idle:
-            return
-        under_way: dict[Future[Receipt], Item] = {}
-        try:
-            with ThreadPoolExecutor(max_workers=len(idle), thread_name_prefix="send") as pool:
-                while idle or under_way:
-                    while idle:
-                        name = idle.pop()
-                        item = self._next(name, deadline)
-                        if item is not None:
-                            before = self._store.conversations.of(item)
-                            under_way[pool.submit(_send, self._notifiers[name], item.message, before)] = item
-                    for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                        item = under_way[future]
-                        if self._record(item, future):
-                            idle.append(item.notifier)
-                        del under_way[future]
-        finally:
-            # somebody pressed Ctrl-C: what the pool waited for on its way out was sent, and must not go out again
-            for future, item in under_way.items():
-                self._record(item, future)
+    def _drain(self, names: Collection[str], deadline: float, patience: float | None) -> None:
+        idle = self._ready(names)
+        while idle or self._under_way:
+            while idle:
+                name = idle.pop()
+                item = self._next(name, deadline)
+                if item is not None:
+                    self._begin(item)
+            done = wait(self._under_way, timeout=patience, return_when=FIRST_COMPLETED).done
+            if self._under_way and not done:
+                return
+            for future in done:
+                item = self._under_way[future]
+                if self._record(item, future) and item.notifier in self._notifiers:
+                    idle.append(item.notifier)
+                del self._under_way[future]
+
+    def _begin(self, item: Item) -> None:
+        before = self._store.conversations.of(item)
+        if self._pool is None:
+            # one thread for each: none waits for another's
+            self._pool = ThreadPoolExecutor(max_workers=len(self._notifiers), thread_name_prefix="send")
+        sent = self._pool.submit(_send, self._notifiers[item.notifier], item.message, before)
+        self._under_way[sent] = item
 
     def _next(self, notifier: str, deadline: float) -> Item | None:
         """The notifier's next message, marked as being sent."""
@@ -227,7 +298,10 @@ class _Relay:
 
     def _recover(self) -> None:
         """What a process that died was sending goes out again, the first time at once."""
+        own = {item.id for item in self._under_way.values()}
         for item in self._outbox.under_way():
+            if item.id in own:
+                continue
             with self._store.transaction():
                 self._failed(item, "the process ended while it sent", Outcome.INTERRUPTED)
             self._report.interrupted += 1

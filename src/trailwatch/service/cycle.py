@@ -11,7 +11,7 @@ from trailwatch.errors import StoreError
 from trailwatch.model.severity import Severity
 from trailwatch.pipeline import Pipeline
 from trailwatch.ports import Clock, Notifier
-from trailwatch.relay import DEFAULT_POLICY, Policy, relay
+from trailwatch.relay import DEFAULT_POLICY, Policy, Sending
 from trailwatch.service.companions import Companion
 from trailwatch.service.places import AccountAccess
 from trailwatch.service.reading import Reading
@@ -24,6 +24,8 @@ from trailwatch.store.store import RETENTION, Retention, Store
 
 RELAY_SECONDS = 8.0
 """How long after the budget messages may still begin to leave."""
+PATIENCE_SECONDS = 3.0
+"""When no receiver answered for so long, the cycle goes on; it waits for those that hang at its end."""
 HEARTBEAT_SECONDS = 5
 WAITED_FOR_SECONDS = 3600
 """A region that cannot be read holds up what is said of absence no longer than this."""
@@ -74,7 +76,7 @@ class Cycle:
         companions: Sequence[Companion] = (),
         delivery: Policy = DEFAULT_POLICY,
     ) -> None:
-        self._delivery = delivery
+        self._sending = Sending(store, clock, policy=delivery)
         self._companions = companions
         self._retention = retention
         self._tidy = tidy
@@ -97,7 +99,7 @@ class Cycle:
         Raises:
             StoreError: the state file cannot be used, or another run has held the lock for too long.
         """
-        with self._store.cycles.lock() as lock:
+        with self._store.cycles.lock() as lock, self._sending:
             if not lock.acquire():
                 return self._busy()
             return self._run()
@@ -180,6 +182,8 @@ class Cycle:
         for companion in self._companions:
             companion.conclude(report, names)
         self._send(report, deadline, always=True)
+        if self._sending.unfinished:
+            self._relay(report, deadline, patience=None)
 
     def _send(self, report: CycleReport, deadline: float, *, always: bool = False) -> None:
         """Tells what is new, so that an alert does not wait until a backlog is read."""
@@ -195,9 +199,8 @@ class Cycle:
     def _notices(self) -> list[str]:
         return [name for name, least in self._routes.items() if least <= Severity.HIGH]
 
-    def _relay(self, report: CycleReport, deadline: float) -> None:
-        until = deadline + RELAY_SECONDS
-        done = relay(self._store, self._notifiers(), self._clock, until, policy=self._delivery)
+    def _relay(self, report: CycleReport, deadline: float, patience: float | None = PATIENCE_SECONDS) -> None:
+        done = self._sending.run(self._notifiers(), deadline + RELAY_SECONDS, patience)
         report.sent += done.sent
         report.waiting = sum(done.waiting.values())
         report.dead += done.dead

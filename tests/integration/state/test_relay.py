@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from trailwatch.model.message import Message
-from trailwatch.relay import ATTEMPTS_AT_LEAST, PAUSE_LONGEST_SECONDS, relay
+from trailwatch.relay import ATTEMPTS_AT_LEAST, PAUSE_LONGEST_SECONDS, Sending, relay
 from trailwatch.store.database import Database
 from trailwatch.store.outbox import OutboxState, Outcome
 from trailwatch.store.store import Store
@@ -180,6 +180,53 @@ def test_a_notifier_that_hangs_delays_no_other(store, clock):
 
     assert ids(quick) == ["m0", "m1", "m2", "m3", "m4"]
     assert (report.sent, report.failed, report.waiting) == (5, 1, {"slow": 5})
+
+
+def test_what_hangs_is_left_alone_while_later_messages_of_others_go_out_and_is_kept_when_it_ends(store, clock):
+    freed = threading.Event()
+
+    class Hanging(Mailbox):
+        def send(self, message):
+            assert freed.wait(30)
+            return super().send(message)
+
+    slow, quick = Hanging("slow"), Mailbox("quick")
+    notifiers = {"slow": slow, "quick": quick}
+    with Sending(store, clock) as sending:
+        store.outbox.add(message(1), ["slow", "quick"], START)
+        first = sending.run(notifiers, clock.monotonic() + 30, patience=0.5)
+        assert (first.sent, first.waiting, sending.unfinished) == (1, {"slow": 1}, True)
+
+        store.outbox.add(message(2), ["slow", "quick"], START)
+        second = sending.run(notifiers, clock.monotonic() + 30, patience=0.5)
+        assert (second.sent, second.interrupted, ids(quick)) == (1, 0, ["m1", "m2"])
+        with store.outbox.drain_lock() as mine:
+            assert not mine
+
+        freed.set()
+        last = sending.run(notifiers, clock.monotonic() + 30)
+        assert (last.sent, last.waiting, sending.unfinished) == (2, {}, False)
+    assert ids(slow) == ["m1", "m2"]
+    assert outcomes(store, 1, "slow") == [Outcome.ACCEPTED]
+
+
+def test_whoever_leaves_it_waits_for_what_hangs_and_repeats_nothing(store, clock):
+    freed = threading.Event()
+
+    class Hanging(Mailbox):
+        def send(self, message):
+            assert freed.wait(30)
+            return super().send(message)
+
+    slow = Hanging()
+    store.outbox.add(message(1), ["mail"], START)
+    with Sending(store, clock) as sending:
+        sending.run({"mail": slow}, clock.monotonic() + 30, patience=0.5)
+        freed.set()
+
+    assert drain(store, clock, slow).sent == 0
+    assert ids(slow) == ["m1"]
+    assert outcomes(store, 1) == [Outcome.ACCEPTED]
 
 
 def test_a_notifier_that_fails_is_asked_once_in_a_run(store, clock):

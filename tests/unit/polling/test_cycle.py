@@ -1,5 +1,6 @@
 """Cycles over time, with a scripted AWS: whatever happens, every event is processed once and gaps close."""
 
+import threading
 from typing import NamedTuple
 
 import msgspec
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 from trailwatch.config.schema import Account, Check
 from trailwatch.detect.engine import Engine
 from trailwatch.errors import SourceError, StoreError
+from trailwatch.model.message import Message
 from trailwatch.model.severity import Severity
 from trailwatch.pipeline import Pipeline
 from trailwatch.rules.rule import RuleSet
+from trailwatch.service.companions import Quiet
 from trailwatch.service.cycle import Cycle
 from trailwatch.service.watch import watch
 from trailwatch.sources.poll_plan import Plan
@@ -341,6 +344,35 @@ def test_a_cycle_that_is_ended_before_it_read_anything_is_no_good_cycle():
     assert " stopped: " in report.line()
     assert world.store.cycles.last_good() is None
     assert world.run().outcome == "good"
+
+
+def test_a_receiver_that_hangs_holds_up_no_reading_and_its_mail_is_kept_as_sent():
+    world, freed, order = World(), threading.Event(), []
+
+    class Hanging(RecordingNotifier):
+        def send(self, message):
+            assert freed.wait(30), "the cycle waits for the receiver"
+            order.append("mail accepted")
+            return super().send(message)
+
+    class Telling(Quiet):
+        def follow_up(self, _, notices):
+            if order:
+                return False
+            order.append("newest read")
+            world.store.outbox.add(Message("m1", world.now, "", (), "look"), notices, world.now)
+            return True
+
+        def conclude(self, *_):
+            order.append("all read")
+            freed.set()
+
+    world.notifier = Hanging("mail")
+    report = world.run(companions=[Telling()])
+
+    assert order == ["newest read", "all read", "mail accepted"]
+    assert (report.outcome, report.sent, report.waiting) == ("good", 1, 0)
+    assert world.store.outbox.under_way() == []
 
 
 def test_watch_goes_on_after_a_cycle_that_could_not_run_and_ends_when_told_to():
