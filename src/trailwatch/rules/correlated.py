@@ -81,7 +81,7 @@ def _trouble(one: Correlation, single: Mapping[str, Rule], ready: Mapping[str, C
         if rule is None and lower is None:
             return f"it reads {name!r}, which was not loaded"
         if rule is not None and rule.travel is not None:
-            return f"it reads {_called(rule)!r}, a rule about travel: that is of two places, not one event; leave it out"
+            return f"it reads {_called(rule)!r}, a rule about travel: two places are not one event; leave it out"
         fields = (*one.group_by, *(one.limit.fields if one.limit is not None else ()))
         for field in fields if lower is not None else ():
             path = one.aliases.get(field, {}).get(name, field)
