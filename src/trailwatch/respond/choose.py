@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from trailwatch.model.incident import Incident
 from trailwatch.model.principal import principal_of
 from trailwatch.model.response import Order, Target
 from trailwatch.ports import Action, AddressBook
+from trailwatch.respond.makers import Maker, bare, caller_of, makers
 from trailwatch.respond.playbook import Playbook
 
 
@@ -28,6 +29,8 @@ class Chosen(msgspec.Struct, frozen=True):
     humans: tuple[str, ...] = ()
     unanswered: tuple[str, ...] = ()
     """What rules asked for (`respond:`) and no playbook is called."""
+    spared: tuple[Maker, ...] = ()
+    """Who is left out, because all that they did was to make somebody long before."""
 
 
 class Chooser:
@@ -67,22 +70,31 @@ class Chooser:
         orders: dict[tuple[str, Target], Order] = {}
         names: dict[str, None] = {}
         humans: dict[str, None] = {}
-        asked: dict[str, bool] = {}
-        for alert in alerts:
-            asked.setdefault(alert.rule.respond, False)
-            for kept in alert.evidence:
-                evidence = self._whole(kept)
-                if not kept.record and not _by_principal(evidence, alert):
-                    continue
-                for playbook in self.answering(alert, evidence, incident):
-                    asked[alert.rule.respond] = True
-                    names[playbook.name] = None
-                    humans.update(dict.fromkeys(playbook.humans))
-                    for order in self._orders(playbook, alert, evidence):
-                        key = (order.action, msgspec.structs.replace(order.target, evidence=b""))
-                        orders.setdefault(key, order)
+        alerts = list(alerts)
+        events = [(alert, one) for alert in alerts for one in self._events(alert)]
+        made = makers(events) if incident is not None else []
+        spared = {one.principal: one for one in made if one.long_ago}
+        asked = {alert.rule.respond: False for alert in alerts if bare(alert.principal) not in spared}
+        for alert, evidence in events:
+            if caller_of(alert, evidence) in spared:
+                continue
+            for playbook in self.answering(alert, evidence, incident):
+                asked[alert.rule.respond] = True
+                names[playbook.name] = None
+                humans.update(dict.fromkeys(playbook.humans))
+                for order in self._orders(playbook, alert, evidence):
+                    key = (order.action, msgspec.structs.replace(order.target, evidence=b""))
+                    orders.setdefault(key, order)
         unanswered = tuple(hint for hint, answered in asked.items() if hint and not answered)
-        return Chosen(tuple(orders.values()), tuple(names), tuple(humans), unanswered)
+        doubtful = [_DOUBT.format(one.name, ", ".join(one.made)) for one in made if not one.long_ago]
+        return Chosen(tuple(orders.values()), tuple(names), (*doubtful, *humans), unanswered, tuple(spared.values()))
+
+    def _events(self, alert: Alert) -> Iterator[Evidence]:
+        """The events that an alert is about, with their records where anybody has them."""
+        for kept in alert.evidence:
+            evidence = self._whole(kept)
+            if kept.record or not evidence.record or _by_principal(evidence, alert):
+                yield evidence
 
     def answering(self, alert: Alert, evidence: Evidence, incident: Incident | None = None) -> list[Playbook]:
         """The playbooks that answer one event of an alert, by name."""
@@ -120,6 +132,12 @@ class Chooser:
             for name in playbook.actions
             for target in self._actions[name].targets(plain)
         ]
+
+
+_DOUBT = (
+    "Ask {0}, over a way that an intruder does not have: nothing is known of it here but that it made user {1}. "
+    "Where that was wanted, plan for user/{1} alone; this plan answers both."
+)
 
 
 def _by_principal(evidence: Evidence, alert: Alert) -> bool:

@@ -48,6 +48,11 @@ def make_plan(cause: str, chosen: Chosen, tools: Drafting, now: int) -> Plan:
             draft.add(tools.actions[order.action].plan(order.target, scene))
         except ActionError as error:
             draft.problems[f"{order.action} for {target}: {error}"] = None
+    for one in chosen.spared:
+        draft.cannot[
+            f"{one.name} is left alone, and all that it made: nothing is known of it here but that it made user "
+            f"{', '.join(one.made)}, long before; `trailwatch respond plan {one.name}` plans for it"
+        ] = None
     for hint in chosen.unanswered:
         draft.cannot[f"a rule asks for {hint!r}, which no playbook answers here; its triage says what to do"] = None
     return Plan(

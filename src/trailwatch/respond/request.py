@@ -13,6 +13,7 @@ from trailwatch.model.incident import Incident
 from trailwatch.model.response import Call, Order, Target, TargetKind
 from trailwatch.ports import Cloud
 from trailwatch.respond.choose import Chooser, Chosen
+from trailwatch.respond.makers import bare
 from trailwatch.respond.reach import Children, Reached, identities_of, reached, starts_of
 from trailwatch.respond.records import role_target
 
@@ -86,12 +87,16 @@ def joined(wishes: Sequence[Wish]) -> Wish:
     for order in (order for wish in wishes for order in wish.chosen.orders):
         orders.setdefault((order.action, msgspec.structs.replace(order.target, evidence=b"")), order)
     texts = [wish.cause for wish in wishes]
+    asked_for = {f"{target.kind.value}/{target.name}" for _, target in orders}
     more = f", and {len(texts) - CAUSES_NAMED} more" if len(texts) > CAUSES_NAMED else ""
     chosen = Chosen(
         orders=tuple(orders.values()),
         playbooks=_once(name for wish in wishes for name in wish.chosen.playbooks),
         humans=_once(text for wish in wishes for text in wish.chosen.humans),
         unanswered=_once(text for wish in wishes for text in wish.chosen.unanswered),
+        spared=tuple(
+            dict.fromkeys(one for wish in wishes for one in wish.chosen.spared if one.name not in asked_for)
+        ),
     )
     known = {order.target.name for order in chosen.orders}
     notes = _once(note for wish in wishes for note in wish.notes if not known & set(note.split()))
@@ -136,7 +141,9 @@ def wish_for_alerts(
         children: what came of an identity.
     """
     chosen = chooser.choose(alerts, incident)
-    reach = reached(starts_of(alerts), children) if chosen.orders else Reached((), ())
+    spared = {one.principal for one in chosen.spared}
+    mine = [alert for alert in alerts if bare(alert.principal) not in spared]
+    reach = reached(starts_of(mine), children) if chosen.orders else Reached((), ())
     known = {order.target for order in chosen.orders}
     orders = (*chosen.orders, *_roles(reach, known))
     return Wish(cause, msgspec.structs.replace(chosen, orders=orders), tuple(_notes(reach, orders)))

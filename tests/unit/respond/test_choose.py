@@ -1,7 +1,9 @@
 """From alerts to orders."""
 
 import msgspec
+import pytest
 
+from trailwatch.detect.incidents import incident_of
 from trailwatch.model.alert import Alert, Evidence
 from trailwatch.model.principal import principal_of
 from trailwatch.model.response import TargetKind
@@ -125,3 +127,75 @@ def test_users_are_locked_before_roles_are_revoked():
     (second,) = choose([alert_of(record)], playbook(actions=["lock-user"])).orders
 
     assert [one.action for one in ordered([first, second], ACTIONS)] == ["lock-user", "disable-user"]
+
+
+BOSS = "arn:aws:iam::111122223333:user/staff/boss"
+DAY = 86400
+
+
+def done(name, by="dora", days=0.0, user="", **more):
+    """An alert of one event."""
+    identity = event(name)["userIdentity"] | {"userName": by, "arn": f"arn:aws:iam::111122223333:user/{by}"}
+    if by == "boss":
+        identity["arn"] = BOSS
+    asked = {"requestParameters": {"userName": user}, "responseElements": {"accessKey": {"userName": user}}}
+    record = event(name, eventID=f"{name} {by} {days}", userIdentity=identity, **(asked if user else {}))
+    alert = alert_of(record, respond="lock-user", **more)
+    at = 10 * DAY + int(days * DAY)
+    evidence = tuple(msgspec.structs.replace(one, time=at) for one in alert.evidence)
+    return msgspec.structs.replace(alert, id=record["eventID"], first_time=at, last_time=at, evidence=evidence)
+
+
+def locked(alerts):
+    chosen = Chooser(SHIPPED, ACTIONS).choose(alerts, incident_of("i", "a", alerts, {}))
+    return chosen, sorted({one.target.name for one in chosen.orders if one.action == "lock-user"})
+
+
+def set_up(days):
+    return [done(name, "boss", days, "dora") for name in ("CreateUser", "AttachUserPolicy", "CreateAccessKey")]
+
+
+def test_who_only_made_the_victim_long_before_is_left_out_and_told():
+    chosen, names = locked([*set_up(0), done("RunInstances", days=2)])
+
+    assert names == ["dora"]
+    assert [(one.name, one.made) for one in chosen.spared] == [("user/boss", ("dora",))]
+
+
+def test_who_made_a_user_that_acts_at_once_is_locked_and_people_are_told_to_ask():
+    chosen, names = locked([*set_up(0), done("RunInstances", days=0.5)])
+
+    assert (names, chosen.spared) == (["boss", "dora"], ())
+    assert "Ask user/boss" in chosen.humans[0]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        done("StopLogging", "boss", -1),
+        done("CreateAccessKey", "boss", 1.9, "dora"),
+        done("CreateUser", "boss", 1, "sync", keep=False),
+    ],
+    ids=["something else", "another key, used at once", "what nobody can read"],
+)
+def test_who_did_anything_else_is_not_left_out(more):
+    _, names = locked([*set_up(0), more, done("RunInstances", days=2)])
+
+    assert names == ["boss", "dora"]
+
+
+def test_what_is_less_than_medium_says_nothing_of_a_maker():
+    harmless = done("GetCallerIdentity", "boss", 1, severity=Severity.LOW)
+
+    assert locked([*set_up(0), harmless, done("RunInstances", days=2)])[1] == ["dora"]
+
+
+def test_who_only_gave_rights_made_nobody():
+    assert locked([done("AttachUserPolicy", "boss", 0, "dora"), done("RunInstances", days=2)])[1] == ["boss", "dora"]
+
+
+def test_an_alert_that_was_asked_about_alone_is_answered_as_it_is():
+    alerts = [*set_up(0), done("RunInstances", days=2)]
+    chosen = Chooser(SHIPPED, ACTIONS).choose(alerts[:1], incident_of("i", "a", alerts, {}))
+
+    assert "boss" in {one.target.name for one in chosen.orders}

@@ -4,16 +4,19 @@ import msgspec
 import pytest
 
 from trailwatch.detect import links as kinds
+from trailwatch.detect.incidents import incident_of
 from trailwatch.errors import ActionError, UsageError
 from trailwatch.model.response import Order, Target, TargetKind
 from trailwatch.model.signal import Link
 from trailwatch.respond.actions.catalog import ACTIONS
 from trailwatch.respond.choose import Chooser, Chosen
+from trailwatch.respond.makers import Maker
+from trailwatch.respond.plan import Drafting, make_plan
 from trailwatch.respond.playbook import load_playbooks
 from trailwatch.respond.request import Wish, is_name, joined, named, wish_for_alerts, wish_for_target
 from trailwatch.testing import ACCOUNT, event
 
-from .test_choose import alert_of
+from .test_choose import alert_of, done, set_up
 
 BOB = Target(TargetKind.USER, ACCOUNT, "bob")
 OPS = Target(TargetKind.ROLE, ACCOUNT, "ops")
@@ -98,6 +101,38 @@ def test_for_alerts_playbooks_choose_and_links_add_the_roles():
         ("lock-user", "dora"),
         ("revoke-sessions", "ops"),
     ]
+
+
+def test_roles_of_who_only_made_the_victim_are_left_alone_and_the_plan_says_so():
+    alerts = [msgspec.structs.replace(one, identity="key:OF-BOSS") for one in set_up(0)]
+    alerts.append(msgspec.structs.replace(done("RunInstances", days=2), identity="key:OF-DORA"))
+    sessions = {
+        f"key:OF-{who}": Link(
+            kinds.NAMED, f"key:OF-{who}", f"arn:aws:sts::{ACCOUNT}:assumed-role/{who}/s", 5, "e", ACCOUNT
+        )
+        for who in ("BOSS", "DORA")
+    }
+    chooser = Chooser(load_playbooks([], ACTIONS).playbooks, ACTIONS)
+
+    def children(node):
+        return [sessions[node]] if node in sessions else []
+
+    wish = wish_for_alerts("incident i", alerts, incident_of("i", "a", alerts, {}), chooser, children)
+    told = make_plan("incident i", Chosen((), spared=wish.chosen.spared), Drafting(ACTIONS, Cloud(), None), 0).cannot
+
+    assert [(one.action, one.target.name) for one in wish.chosen.orders] == [
+        ("lock-user", "dora"),
+        ("revoke-sessions", "DORA"),
+    ]
+    assert ["user/boss is left alone" in one and "plan user/boss" in one for one in told] == [True]
+
+
+def test_who_is_left_out_of_one_wish_and_asked_for_by_another_is_not_left_out():
+    spared = (Maker("arn:aws:iam::1:user/bob", "user/bob", ("dora",), long_ago=True),)
+    wishes = [Wish("incident i", Chosen((), spared=spared)), Wish("user bob", Chosen((Order("lock-user", BOB),)))]
+
+    assert joined(wishes).chosen.spared == ()
+    assert joined([wishes[0], wishes[0]]).chosen.spared == spared
 
 
 def test_several_wishes_are_one_and_name_everything_once():
