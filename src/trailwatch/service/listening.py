@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from trailwatch.errors import NotifyError
 from trailwatch.model.alert import AlertState
 from trailwatch.model.inert import for_terminal
-from trailwatch.model.message import Reply
+from trailwatch.model.message import Kind, Message, Reply
+from trailwatch.model.severity import Severity
 from trailwatch.ports import Clock, Listener, Notifier
 from trailwatch.service.companions import Quiet
 from trailwatch.service.report import CycleReport
@@ -34,6 +35,7 @@ class Listening(Quiet):
         self._notifiers = notifiers
         self._clock = clock
         self._is_time = False
+        self._confirms = False
         self._deadline = float("inf")
 
     def begin(self, deadline: float, reach_back: int) -> None:  # noqa: ARG002 one shape for all
@@ -44,11 +46,11 @@ class Listening(Quiet):
         self._is_time = True
 
     def follow_up(self, report: CycleReport, notices: Sequence[str]) -> bool:  # noqa: ARG002 one shape for all
-        """Nothing to send: answers change alerts and approvals alone."""
+        """Whether somebody is to see that their acknowledgement was heard."""
         if self._is_time:
             self._is_time = False
             self._listen(report)
-        return False
+        return self._confirms
 
     def _listen(self, report: CycleReport) -> None:
         since = int(self._clock.now().timestamp()) - LISTENED_SECONDS
@@ -83,11 +85,30 @@ class Listening(Quiet):
             if not store.conversations.hear(notifier, reply, one.message.conversation, "", now):
                 return
             note = f"acknowledged by {for_terminal(reply.who)} through {notifier}"
-            for alert_id in store.conversations.open_alerts(one.message.id, one.message.thread):
+            alerts = store.conversations.open_alerts(one.message.id, one.message.thread)
+            for alert_id in alerts:
                 store.handling.handle(alert_id, AlertState.ACKED, None, note, now)
+            if alerts and one.message.conversation:
+                store.outbox.add(_confirmation(one.message, reply.who, len(alerts), now), [notifier], now)
+                self._confirms = True
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp())
+
+
+def _confirmation(answered: Message, who: str, alerts: int, now: int) -> Message:
+    """Says in the conversation that the answer was heard."""
+    return Message(
+        id=f"{answered.id}-acked-{now}",
+        created=now,
+        principal=answered.principal,
+        alerts=(),
+        headline=f"acknowledged by {for_terminal(who)}",
+        body=f"{alerts} alert{'s' if alerts > 1 else ''} acknowledged. What is new in it is told all the same.",
+        kind=Kind.RESPONSE,
+        thread=answered.conversation,
+        level=Severity.INFORMATIONAL,
+    )
 
 
 def _plan(one: Open, reply: Reply, asked: Sequence[Open]) -> str:

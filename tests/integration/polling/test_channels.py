@@ -98,6 +98,22 @@ def test_a_reaction_of_somebody_who_may_acknowledges_at_once(watched, slack):
     assert f"acknowledged by {ANN} through chat" in shown.stdout
 
 
+def test_whoever_acknowledges_sees_in_the_thread_and_in_the_first_message_that_it_was_heard(watched, slack):
+    see(watched, "StopLogging")
+    watched.run("check")
+    [root] = slack.roots
+    slack.react(root, "eyes", ANN)
+    slack.say(root, ANN, "ack")
+    for _ in range(2):
+        assert watched.run("check").returncode == 0
+
+    [confirmed] = [message for message in slack.below(root) if message.get("bot_id")]
+    assert f"acknowledged by {ANN}" in confirmed["text"]
+    assert "1 alert acknowledged." in json.dumps(confirmed["blocks"])
+    assert f"1 later message in the thread; the last: acknowledged by {ANN}" in json.dumps(slack.messages[root])
+    assert len((watched.folder / "told.jsonl").read_text().splitlines()) == 1, "the others are not disturbed"
+
+
 def test_somebody_who_opens_it_again_is_not_overruled_by_the_same_reaction(watched, slack):
     see(watched, "StopLogging")
     watched.run("check")
