@@ -77,6 +77,24 @@ def test_revoking_cuts_sessions_that_were_issued_before_and_lets_new_ones_pass(a
     assert refused(account, held) == ""
 
 
+def test_sessions_that_are_issued_while_the_revocation_spreads_are_cut_too(account):
+    arn = role(account, "ops")
+    key = account.user("bob").access_key_id
+    orders = (
+        ("revoke-sessions", Target(TargetKind.ROLE, ACCOUNT, "ops")),
+        ("deactivate-key", Target(TargetKind.KEY, ACCOUNT, key, of=(("user", "bob"),))),
+    )
+    other = key_of(account.admin.create_access_key(UserName="bob")["AccessKey"])
+
+    for _ in applied_and_undone(account, *orders):
+        account.clock.sleep(30)
+        late = take(account, account.lab.admin, arn)
+        token = key_of(account.make("sts", other).get_session_token()["Credentials"])
+        account.clock.sleep(600)
+        assert (refused(account, late), refused(account, token)) == ("AccessDenied", "AccessDenied")
+        assert (refused(account, other), refused(account, take(account, account.lab.admin, arn))) == ("", "")
+
+
 def test_a_policy_with_which_aws_revoked_sessions_before_stays(account):
     role(account, "ops")
     account.admin.put_role_policy(

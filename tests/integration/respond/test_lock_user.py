@@ -7,11 +7,20 @@ from trailwatch.model.response import Call, EntryKind, Target, TargetKind
 from trailwatch.respond.apply import apply
 from trailwatch.respond.levers.pages import items
 from trailwatch.respond.policies import DENY_EVERYTHING
-from trailwatch.respond.undo import undo
+from trailwatch.respond.progress import read_progress
+from trailwatch.respond.undo import relied_on, undo
 
 from .conftest import ACCOUNT, Refusing, key_of
 
 BOB = Target(TargetKind.USER, ACCOUNT, "bob")
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+)
 SSH = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQCq bob"
 
 
@@ -48,6 +57,51 @@ def test_a_locked_user_is_refused_with_its_key_and_with_sessions_that_it_took_be
     assert refused(account.make("iam", token), "list_users") == "AccessDenied"
     assert refused(account.make("iam", federated), "list_users") == "AccessDenied"
     assert account.admin.get_login_profile(UserName="bob")
+
+
+ANYTHING = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+
+
+def test_the_deny_holds_whatever_a_boundary_and_groups_allow(account):
+    boundary = account.admin.create_policy(PolicyName="all", PolicyDocument=ANYTHING)["Policy"]["Arn"]
+    account.admin.create_user(UserName="bob", PermissionsBoundary=boundary)
+    account.admin.create_group(GroupName="admins")
+    account.admin.put_group_policy(GroupName="admins", PolicyName="all", PolicyDocument=ANYTHING)
+    account.admin.add_user_to_group(GroupName="admins", UserName="bob")
+    key = key_of(account.admin.create_access_key(UserName="bob")["AccessKey"])
+    token = key_of(account.make("sts", key).get_session_token()["Credentials"])
+    assert account.make("iam", token).list_users()
+
+    apply(account.plan(("lock-user", BOB)), account.tools(), "tester")
+
+    assert refused(account.make("iam", token), "list_users") == "AccessDenied"
+
+
+def test_who_is_locked_cannot_take_it_back(account, bob):
+    made = account.admin.create_role(RoleName="ops", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    account.admin.put_role_policy(RoleName="ops", PolicyName="all", PolicyDocument=ANYTHING)
+    sts = account.make("sts", bob)
+    held = {
+        "key": bob,
+        "token": key_of(sts.get_session_token()["Credentials"]),
+        "role": key_of(sts.assume_role(RoleArn=made, RoleSessionName="shift")["Credentials"]),
+    }
+    plan = account.plan(("lock-user", BOB), ("revoke-sessions", Target(TargetKind.ROLE, ACCOUNT, "ops")))
+    apply(plan, account.tools(), "tester")
+
+    ways = {
+        "delete_user_policy": {"UserName": "bob", "PolicyName": f"trailwatch-lock-{plan.id}"},
+        "delete_role_policy": {"RoleName": "ops", "PolicyName": f"trailwatch-revoke-{plan.id}"},
+        "update_access_key": {"UserName": "bob", "AccessKeyId": bob.access_key_id, "Status": "Active"},
+        "create_access_key": {"UserName": "bob"},
+    }
+    for name, key in held.items():
+        expected = "InvalidClientTokenId" if name == "key" else "AccessDenied"
+        codes = {refused(account.make("iam", key), way, **asked) for way, asked in ways.items()}
+        assert codes == {expected}, name
+    assert refused(account.make("sts", held["token"]), "assume_role", RoleArn=made, RoleSessionName="more") == (
+        "AccessDenied"
+    )
 
 
 def test_undo_restores_exactly_what_was_there(account, bob):
@@ -157,3 +211,19 @@ def test_long_lists_are_read_to_their_end(account):
     found = list(items(Call(ACCOUNT, "iam", "ListUserPolicies", {"UserName": "bob"}), "PolicyNames", Paged()))
 
     assert (found, asked) == (["a", "b", "c"], [None, "1", "2"])
+
+
+@pytest.mark.usefixtures("bob")
+def test_plans_that_overlap_are_undone_one_after_the_other_to_what_was_there_first(account):
+    before = account.picture()
+    key = account.admin.list_access_keys(UserName="bob")["AccessKeyMetadata"][0]["AccessKeyId"]
+    first = account.plan(("deactivate-key", Target(TargetKind.KEY, ACCOUNT, key, of=(("user", "bob"),))))
+    apply(first, account.tools(), "tester")
+    second = account.plan(("lock-user", BOB))
+    apply(second, account.tools(), "tester")
+
+    assert relied_on(read_progress(account.store.responses, first.id), account.store.responses)
+    for plan in (second, first):
+        assert undo(plan.id, account.tools(), "tester").conflicts == ()
+
+    assert account.picture() == before

@@ -62,8 +62,13 @@ class DisablePolicy(LeverAction):
             raise ActionError(f"policy {target.name}", f"{owner} {whose} does not have it any more")
         if not managed and only_denies(step.found):
             return Draft(cannot=(f"policy {target.name} of {owner} {whose} stays: it only denies",))
-        cannot = () if managed else (f"what policy {target.name} of {owner} {whose} said before, if it was there",)
-        return Draft((step,), cannot, (f"what policy {target.name} lets {owner} {whose} do",))
+        if managed:
+            unknown = (
+                f"whether policy {target.name} was attached to {owner} {whose} before: AWS says yes to that, too"
+            )
+        else:
+            unknown = f"what policy {target.name} of {owner} {whose} said before, if it was there"
+        return Draft((step,), (unknown,), (f"what policy {target.name} lets {owner} {whose} do",))
 
 
 def _holds_back(policy: str, document: object) -> bool:
