@@ -85,11 +85,13 @@ def command(
     days = max((int(now.timestamp()) - begin) / _DAY, 1.0)
     until = last_day(expires, now)
     named = owner or user_of(invocation)
+    noisy = by_rule(alerts, days)
     found: list[tuple[RuleNoise, Allowlist | None]] = [
-        (one, allowlist(one, named, until, actors) if len(one.alerts) >= least else None)
-        for one in by_rule(alerts, days)[:top]
+        (one, allowlist(one, named, until, actors) if len(one.alerts) >= least else None) for one in noisy[:top]
     ]
     write_rows([_row(one, quiet) for one, quiet in found], COLUMNS, form, "no alerts")
+    if len(noisy) > top:
+        click.echo(f"more rules told less: {len(noisy) - top}; --top {len(noisy)} shows all", err=True)
     for one, quiet in found:
         if quiet is not None and form == "table":
             _print_allowlist(one, quiet)
@@ -121,6 +123,8 @@ def _print_allowlist(noise: RuleNoise, quiet: Allowlist) -> None:
         click.echo(
             for_terminal(f"# AND HIDDEN {len(quiet.real)} TRUE POSITIVES: {', '.join(quiet.real[:_IDS_SHOWN])}"),
         )
+    else:
+        click.echo("# and nothing that somebody closed as true-positive")
     if any(item.kind == AGENT for item in quiet.items):
         click.echo("# a user agent is chosen by whoever calls: an intruder can choose it, too")
     click.echo(text_of(quiet.draft), nl=False)

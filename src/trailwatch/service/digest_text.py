@@ -11,6 +11,7 @@ from trailwatch.detect.noise import RuleNoise, by_rule
 from trailwatch.model.message import Kind, Message
 from trailwatch.model.rule import OWN_ORIGIN
 from trailwatch.model.severity import Severity
+from trailwatch.rules.rule import RuleSet
 from trailwatch.service.canary import percentile
 from trailwatch.service.coverage_rows import FAILED, LATE, NEVER, CoverageRow, coverage_rows
 from trailwatch.service.reach import Unreachable, unreachable
@@ -35,6 +36,8 @@ def digest_of(config: Config, environment: Mapping[str, str], store: Store, sinc
         since: when the last one was written, in seconds since 1970.
         now: the same of this one.
     """
+    ruleset = wiring.load_ruleset(config, environment, examples=True)
+    dead = unreachable(ruleset, sources_of(config, ruleset, store, wiring.tables_of(config)))
     days = store.facts.days(since)
     alerts, span = store.alerts.told_since(since), duration(now - since)
     lines = [
@@ -42,9 +45,10 @@ def digest_of(config: Config, environment: Mapping[str, str], store: Store, sinc
         *_coverage(config, store, now),
         *_findings(config, store),
         *_canaries(config, store, since),
-        *_rules(config, environment, store),
+        *_rules(ruleset, dead, store),
         *_noise(store, since, now),
         *_outbox(store),
+        *_other_dead(dead),
     ]
     return Message(
         id=hashlib.sha256(f"digest\0{since}".encode()).hexdigest()[:32],
@@ -109,16 +113,14 @@ def _canaries(config: Config, store: Store, since: int) -> Iterator[str]:
         yield f"  none from {listed(missing)}"
 
 
-def _rules(config: Config, environment: Mapping[str, str], store: Store) -> Iterator[str]:
-    ruleset = wiring.load_ruleset(config, environment, examples=True)
+def _rules(ruleset: RuleSet, dead: Sequence[Unreachable], store: Store) -> Iterator[str]:
     every = len(ruleset.rules) + len(ruleset.first_seen) + len(ruleset.correlations)
-    dead: Sequence[Unreachable] = unreachable(ruleset, sources_of(config, ruleset, store, wiring.tables_of(config)))
     broken = sum(problem.error for problem in ruleset.problems)
     yield f"Rules: {every} loaded" + (f", {broken} not loaded" if broken else "") + f"; {len(dead)} can never fire."
     for one in dead[:SHOWN]:
         yield f"  {one.severity.value} {one.slug}: {one.why}"
     if len(dead) > SHOWN:
-        yield f"  and {len(dead) - SHOWN} more: trailwatch coverage --rules"
+        yield f"  and {len(dead) - SHOWN} more, named at the end; why: trailwatch coverage --rules"
     trials = store.trials.on_trial()
     if trials:
         yield f"On trial: {listed([one.slug for one in trials])}."
@@ -127,19 +129,28 @@ def _rules(config: Config, environment: Mapping[str, str], store: Store) -> Iter
 def _noise(store: Store, since: int, now: int) -> Iterator[str]:
     found = store.alerts.search(AlertFilter(since=since, limit=ALERTS_READ))
     alerts = [alert for alert in found if alert.rule.origin != OWN_ORIGIN]
-    top: list[RuleNoise] = by_rule(alerts, max(1.0, (now - since) / DAY_SECONDS))[:SHOWN]
-    if top:
+    rules: list[RuleNoise] = by_rule(alerts, max(1.0, (now - since) / DAY_SECONDS))
+    if rules:
         yield "Most alerts:"
-    for one in top:
+    for one in rules[:SHOWN]:
         false = f", {one.false_share:.0%} of the closed ones false" if one.false_share is not None else ""
         who = "1 principal" if one.actors == 1 else f"{one.actors:,} principals"
         yield f"  {len(one.alerts):>5}  {one.rule.slug} ({one.rule.severity.value}), {who}{false}"
+    if len(rules) > SHOWN:
+        days = max(1, (now - since) // DAY_SECONDS)
+        yield f"  and {len(rules) - SHOWN} more: trailwatch noise --since {days}d --top {len(rules)}"
 
 
 def _outbox(store: Store) -> Iterator[str]:
     counts = {state.value: count for state, count in store.outbox.counts().items()}
     if counts.get("waiting") or counts.get("dead"):
         yield f"Messages: {counts.get('waiting', 0):,} waiting, {counts.get('dead', 0):,} given up."
+
+
+def _other_dead(dead: Sequence[Unreachable]) -> Iterator[str]:
+    """At the end, because there may be many, and a channel that cuts long messages shall cut here."""
+    if dead[SHOWN:]:
+        yield f"The other rules that can never fire: {', '.join(one.slug for one in dead[SHOWN:])}."
 
 
 def _place(row: CoverageRow) -> str:

@@ -9,7 +9,9 @@ from trailwatch.config.schema import Config
 from trailwatch.model.coverage import Interval, LookupKey
 from trailwatch.ports import CoverageGain
 from trailwatch.service.digest import WRITTEN, Digest
-from trailwatch.service.digest_text import digest_of
+from trailwatch.service.digest_text import SHOWN, digest_of
+from trailwatch.service.reach import unreachable
+from trailwatch.service.reading_today import sources_of
 from trailwatch.service.report import CycleReport, RegionReport
 from trailwatch.store.canaries import Canary
 from trailwatch.store.database import Database
@@ -17,6 +19,7 @@ from trailwatch.store.finding_sources import FindingSource
 from trailwatch.store.store import Store
 from trailwatch.store.trials import Trial
 from trailwatch.testing import FixedClock
+from trailwatch.wiring import load_ruleset, tables_of
 
 WEEK = timedelta(days=7).total_seconds()
 KEY = LookupKey("111122223333", "eu-west-1", "ReadOnly=false")
@@ -90,6 +93,19 @@ def test_it_says_what_is_late_what_cannot_fire_and_how_long_canaries_take(store,
     assert "can never fire." in body
     assert "data events" in body
     assert "On trial: new_rule." in body
+
+
+def test_every_rule_that_can_never_fire_is_named_the_worst_with_the_reason_the_others_at_the_end(
+    store, clock, environment
+):
+    now = int(clock.now().timestamp())
+    ruleset = load_ruleset(Config(), environment, examples=True)
+    dead = unreachable(ruleset, sources_of(Config(), ruleset, store, tables_of(Config())))
+    body = digest_of(Config(), environment, store, now - WEEK, now).body
+    assert len(dead) > SHOWN
+    assert f"  {dead[0].severity.value} {dead[0].slug}: {dead[0].why}" in body
+    last = body.splitlines()[-1]
+    assert last == f"The other rules that can never fire: {', '.join(one.slug for one in dead[SHOWN:])}."
 
 
 def test_a_crash_before_the_commit_loses_none_and_repeats_none(path, clock, environment):

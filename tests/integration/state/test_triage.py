@@ -541,6 +541,10 @@ def test_noise_tells_the_noisy_rule_and_writes_its_allowlist(run, tmp_path):
     assert written.read_text() == stop["allowlist"]["file"]
     table = run("noise").stdout
     assert "# rule_StopLogging: this would have removed 6 of 6 alerts (100%)" in table
+    assert "# and nothing that somebody closed as true-positive" in table
+    first = run("noise", "--top", "1")
+    assert "rule_StopLogging" in first.stdout
+    assert first.stderr == "more rules told less: 1; --top 2 shows all\n"
     assert "\x1b" not in table
     found = rows(run("suppressions", "preview", str(written), "--no-archive", "--format", "jsonl"))
     assert [(row["principal"], row["true_positives"]) for row in found] == [(ALICE, 0)]
