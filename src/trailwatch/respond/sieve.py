@@ -80,14 +80,9 @@ class Sieve:
         trusted = [one for alert in candidate.alerts if (one := self._trusted(alert, candidate, now)) is not None]
         if not trusted:
             return []
-        points = score(trusted, {})
-        incident = candidate.incident
-        if incident is not None:  # what others provoked must not make it worse than it is
-            points = min(points, incident.score)
-            incident = msgspec.structs.replace(incident, alerts=tuple(trusted), score=points)
         by_target: dict[Target, list[Order]] = {}
-        for order in self._chooser.choose(trusted, incident).orders:
-            if self._is_meant(order, trusted, points):
+        for alerts in _by_proof(trusted, candidate.incident):
+            for order in self._meant(alerts, candidate.incident):
                 by_target.setdefault(msgspec.structs.replace(order.target, evidence=b""), []).append(order)
         for order in list(self._for_roles_taken(trusted, by_target)):
             by_target[order.target] = [order]
@@ -96,6 +91,16 @@ class Sieve:
             Proven(target, tuple(orders), max(times[order.event_id] for order in orders))
             for target, orders in by_target.items()
         ]
+
+    def _meant(self, trusted: Sequence[Alert], incident: Incident | None) -> Iterator[Order]:
+        """The orders about alerts that are bad enough together."""
+        points = score(trusted, {})
+        if incident is not None:  # what others provoked must not make it worse than it is
+            points = min(points, incident.score)
+            incident = msgspec.structs.replace(incident, alerts=tuple(trusted), score=points)
+        for order in self._chooser.choose(trusted, incident).orders:
+            if self._is_meant(order, trusted, points):
+                yield order
 
     def _trusted(self, alert: Alert, candidate: Candidate, now: int) -> Alert | None:
         """The alert with only those of its events that can be trusted; None where there is none."""
@@ -139,6 +144,19 @@ class Sieve:
         if max(alert.severity for alert in trusted) < playbook.min_severity:
             return False
         return not ungrounded(order.target, to_mapping(order.target.evidence))
+
+
+def _by_proof(trusted: Sequence[Alert], incident: Incident | None) -> Iterable[Sequence[Alert]]:
+    """The alerts that count as one story: each caller's alone where nothing but a source identity joins them.
+
+    Whoever takes a role may choose that, and with it in whose incident their deeds stand.
+    """
+    if incident is None or not incident.actor_key.startswith("source:"):
+        return (trusted,)
+    by_caller: dict[str, list[Alert]] = {}
+    for alert in trusted:
+        by_caller.setdefault(alert.principal, []).append(alert)
+    return by_caller.values()
 
 
 def _by_one_caller(alert: Alert, trusted: Sequence[Evidence]) -> bool:

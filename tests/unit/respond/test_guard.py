@@ -5,10 +5,12 @@ import pytest
 
 from trailwatch.config.automatic import AutomaticPlaybook, AutomaticSettings
 from trailwatch.detect.findings import match_of
+from trailwatch.detect.incidents import incident_of
 from trailwatch.model.provenance import Provenance
 from trailwatch.model.response import Target, TargetKind
 from trailwatch.model.severity import Severity
 from trailwatch.respond.guard import HIDDEN, Held, distrust, protection, subject_of, ungrounded
+from trailwatch.respond.sieve import Candidate
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
 from trailwatch.testing import ACCOUNT, FixedClock, event
@@ -236,6 +238,26 @@ def test_failures_of_others_make_an_incident_no_worse():
         automatic(store, account, settings, FixedClock()).consider(candidate(*store_alerts, way=HISTORY))
 
     assert account.locked == []
+
+
+@pytest.mark.parametrize(
+    ("actor", "locked"),
+    [("source:victim", ["role stolen"]), (f"arn:aws:iam::{ACCOUNT}:user/dora", ["role deploy", "role stolen"])],
+    ids=["joined by a name that the caller chose", "joined by who took the roles"],
+)
+def test_deeds_under_somebodys_source_identity_make_theirs_no_worse(actor, locked, store):
+    settings = AutomaticSettings(playbooks={"all": AutomaticPlaybook(min_severity=Severity.CRITICAL, min_score=1)})
+    account = Account(roles=["deploy", "stolen"])
+    alerts = (
+        alert_of(by_role("ListBuckets", "deploy"), severity=Severity.LOW, name="calm"),
+        alert_of(by_role("StopLogging", "stolen"), name="blinded"),
+    )
+    alerts = tuple(msgspec.structs.replace(one, principal=one.rule.slug) for one in alerts)
+    together = Candidate(alerts, "i", incident_of("i", actor, alerts, {}), otherwise=HISTORY)
+
+    automatic(store, account, settings, FixedClock()).consider(together)
+
+    assert account.locked == locked
 
 
 PROTECTED = [
