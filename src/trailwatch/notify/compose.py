@@ -11,7 +11,7 @@ from trailwatch.model.alert import Alert, Evidence
 from trailwatch.model.message import Kind, Message
 from trailwatch.model.principal import Principal, principal_of
 from trailwatch.model.secrets import masked
-from trailwatch.notify.plain import Masking, inert, read_record, values_at
+from trailwatch.notify.plain import TEXT_LIMIT, Masking, inert, read_record, values_at
 from trailwatch.notify.view import (
     AlertLine,
     AlertView,
@@ -31,6 +31,9 @@ EVENTS_AMONG_MANY = 5
 """Events shown of each alert where a message has several; a single alert shows all that it kept."""
 VALUES_SHOWN = 5
 """Distinct addresses, regions, sessions, ... in one line; the rest is counted."""
+AGENT = "User agent"
+AGENT_LIMIT = 70
+"""Of each of several user agents: programs differ at the front, one program's calls only at the end."""
 PRINCIPAL_LIMIT = 120
 REASON_LIMIT = 600
 REGIONS_LIMIT = 800
@@ -156,8 +159,12 @@ def _facts(found: Iterable[tuple[str, Iterable[str]]], show: Masking) -> Iterabl
     for label, values in found:
         distinct = list(dict.fromkeys(value for value in values if value))
         if distinct:
-            shown = ", ".join(show(value) for value in distinct[:VALUES_SHOWN])
-            rest = len(distinct) - VALUES_SHOWN
+            several_agents = label == AGENT and len(distinct) > 1
+            every = list(
+                dict.fromkeys(show(value, AGENT_LIMIT if several_agents else TEXT_LIMIT) for value in distinct)
+            )
+            shown = ", ".join(every[:VALUES_SHOWN])
+            rest = len(every) - VALUES_SHOWN
             yield Fact(label, f"{shown} and {rest} more" if rest > 0 else shown)
 
 
@@ -245,7 +252,7 @@ def _alert_facts(
     yield from _facts(
         [
             ("From", [e.source_ip for e in evidence]),
-            ("User agent", [e.user_agent for e in evidence]),
+            (AGENT, [e.user_agent for e in evidence]),
             ("Account", [e.account for e in evidence] or [alert.account]),
         ],
         show,

@@ -125,6 +125,17 @@ def test_many_values_are_counted_instead_of_listed(samples):
     assert "203.0.113.0, 203.0.113.1, 203.0.113.2, 203.0.113.3, 203.0.113.4 and 3 more" in text
 
 
+def test_user_agents_that_differ_only_at_the_end_are_one_and_do_not_fill_the_page(samples):
+    program = "Boto3/1.44.5 md/Botocore#1.44.5 ua/2.1 os/linux#6.18.44 md/arch#x86_64 lang/python#3.11.7 m/"
+    agents = [f"{program}{letter}" for letter in "abc"] + ["aws-cli/2.17"]
+
+    text = as_text(samples.message(samples.alert(*(samples.evidence(user_agent=one) for one in agents))), UTC)
+
+    assert text.count("User agent") == 1
+    assert text.count("Boto3/1.44.5") == 1
+    assert "aws-cli/2.17" in text
+
+
 def test_events_that_are_not_listed_are_counted(samples):
     assert "and 480 more\n" in as_text(samples.message(samples.alert(event_count=481)), UTC)
 
