@@ -109,10 +109,17 @@ def _as_parameter(arn: str) -> tuple[str, str] | None:
     return None
 
 
-def _names(text: str) -> tuple[str, str]:
-    """The text itself, and the name at its end where it is an ARN or an address."""
+def _names(text: str) -> tuple[str, ...]:
+    """The text itself, and the name at its end where it is an ARN or an address.
+
+    The ARN of a subscription is that of its topic and an id behind it, so the topic is named too.
+    """
     low = text.lower()
-    return low, low.rpartition("/")[2].rpartition(":")[2]
+    names = low, low.rpartition("/")[2].rpartition(":")[2]
+    match low.split(":"):
+        case ["arn", _, "sns", _, _, topic, _]:
+            return *names, topic
+    return names
 
 
 def _texts(value: object, depth: int) -> Iterator[str]:

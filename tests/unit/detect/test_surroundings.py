@@ -66,6 +66,14 @@ def test_what_is_called_like_trailwatch_is_its_own_without_settings(name: str, o
     assert derive("derived.self", event("DeleteRole", requestParameters={"roleName": name})) == [own]
 
 
+@pytest.mark.parametrize(("topic", "own"), [("alerts", True), ("orders", False)])
+def test_a_subscription_is_of_its_topic(topic: str, own: bool) -> None:
+    around = addresses_of(Config(self=SelfSettings(topic=("arn:aws:sns:eu-west-1:111122223333:alerts",))))
+    arn = f"arn:aws:sns:eu-west-1:111122223333:{topic}:1a2b3c4d-0000-4000-8000-0123456789ab"
+    gone = event("Unsubscribe", eventSource="sns.amazonaws.com", requestParameters={"subscriptionArn": arn})
+    assert derive("derived.self", gone, around) == [own]
+
+
 def test_the_configuration_says_what_is_ones_own() -> None:
     config = Config(
         self=SelfSettings(queue=("https://sqs.eu-west-1.amazonaws.com/111122223333/new-logs",)),
