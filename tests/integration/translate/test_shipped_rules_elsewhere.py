@@ -56,7 +56,7 @@ def test_event_patterns_match_what_the_rule_matches(events, shipped, matched):
     for rule, text in converted(shipped, "eventbridge"):
         assert events.matched_by_event_bus(text) == matched(rule.info.slug, rule.condition), rule.info.slug
         seen += 1
-    assert seen > len(shipped) / 5
+    assert seen > len(shipped) / 6
 
 
 @pytest.mark.soak
