@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import operator
+from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
@@ -248,7 +249,9 @@ def _boolean(correlation: Correlation, expression: Term, ordered: Sequence[Point
 def _true(term: Term, times: dict[str, list[int]], moment: int, span: int, *, negated: bool) -> bool:
     if isinstance(term, RuleTerm):
         until = moment + span - 1 if negated else moment
-        return any(moment - span < time <= until for time in times.get(term.rule, ()))
+        heard = times.get(term.rule, ())
+        latest = bisect_right(heard, until)
+        return latest > 0 and heard[latest - 1] > moment - span
     if isinstance(term, NotTerm):
         return not _true(term.item, times, moment, span, negated=not negated)
     if isinstance(term, AndTerm):
