@@ -16,7 +16,7 @@ from trailwatch.detect.links import ISSUING_NAMES
 from trailwatch.detect.plans import PlanTable
 from trailwatch.detect.profile import Profile
 from trailwatch.detect.run import Means, Run, are_distinct
-from trailwatch.detect.signals import SignalMaker, plain_paths, wants_of
+from trailwatch.detect.signals import SignalMaker, fields_wanted, wants_of
 from trailwatch.errors import RuleError
 from trailwatch.model.match import Found
 from trailwatch.ports import AddressBook, Delivery
@@ -59,7 +59,7 @@ class Engine:
             ordered = [profile.with_clock(rule) for rule in ordered]
         issuing = ISSUING_NAMES if links else frozenset[str]()
         try:
-            table = PlanTable(ordered, plain_paths(rules) if wants else (), issuing=issuing, profile=profile)
+            table = PlanTable(ordered, fields_wanted(rules) if wants else (), issuing=issuing, profile=profile)
         except ValueError as error:
             raise _blame(ordered, error) from None
         self._decode_whole = trail_decoder(table.struct).decode

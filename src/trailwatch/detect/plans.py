@@ -88,7 +88,7 @@ class PlanTable:
 
     Args:
         rules: the rules, in the order in which their matches are told.
-        further: plain fields that somebody else wants of the events, besides the rules' conditions.
+        further: plain and free-form fields that somebody else wants of the events, besides the rules' conditions.
         issuing: names of events that get a plan of their own even where no rule can match.
         plans_kept: how many plans are remembered before all tables are emptied.
         profile: told of everything that costs time.
@@ -140,7 +140,8 @@ class PlanTable:
         self._after_first = each_found(first_paths, self._by_values)
         self._plans = 0
         self._full = False
-        self.struct = build(sorted(worth.difference(FREE_FIELDS).union(further)), sorted(worth & set(FREE_FIELDS)))
+        decoded = worth.union(further)
+        self.struct = build(sorted(decoded.difference(FREE_FIELDS)), sorted(decoded.intersection(FREE_FIELDS)))
         """What a record is decoded to."""
         self.decode: Callable[[Any], Any] = msgspec.json.Decoder(self.struct).decode
 

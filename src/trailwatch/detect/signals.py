@@ -16,7 +16,7 @@ from trailwatch.detect.bundle import Ask, Bundle, Taker, Texts
 from trailwatch.detect.leaf import text_of
 from trailwatch.detect.links import identity_of
 from trailwatch.detect.record import Record, getter
-from trailwatch.detect.schema import PLAIN_FIELDS
+from trailwatch.detect.schema import FREE_FIELDS, PLAIN_FIELDS
 from trailwatch.model.event import Event
 from trailwatch.model.identity import shortened, synthetic_event_id
 from trailwatch.model.sighting import DAY
@@ -79,12 +79,14 @@ def paths_of(correlation: Correlation, rule_id: str) -> tuple[str, ...]:
     return tuple(correlation.aliases.get(name, {}).get(rule_id, name) for name in correlation.group_by)
 
 
-def plain_paths(rules: RuleSet) -> tuple[str, ...]:
-    """The plain fields that signals are made of."""
+def fields_wanted(rules: RuleSet) -> tuple[str, ...]:
+    """The plain fields that signals are made of, and the free-form ones that hold something of them."""
     wanted = [path for one in rules.correlations for rule_id in one.rules for path in paths_of(one, rule_id)]
     wanted += [path for one in rules.correlations if one.limit for path in one.limit.fields]
     wanted += [path for rule in rules.first_seen if rule.first_seen for path in rule.first_seen.fields]
-    return tuple(dict.fromkeys((*BRIEF_PATHS, *FURTHER_PATHS, *(path for path in wanted if path in PLAIN_FIELDS))))
+    roots = [path if path in PLAIN_FIELDS else path.partition(".")[0] for path in wanted]
+    asked = [path for path in roots if path in PLAIN_FIELDS or path in FREE_FIELDS]
+    return tuple(dict.fromkeys((*BRIEF_PATHS, *FURTHER_PATHS, *asked)))
 
 
 class _Wanted(NamedTuple):
