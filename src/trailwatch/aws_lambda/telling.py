@@ -98,7 +98,7 @@ class Telling:
             for since, ids in self._claimed(name, ranks, until, told):
                 mine = [alert for alert in several if alert.id in ids]
                 for message in messages_of(mine, since):
-                    self._send(name, message, [alert.id for alert in message.alerts], told)
+                    self._send(name, message, _alerts_of(message), told)
         return told
 
     def tell_once(self, message: Message, until: int) -> Told:
@@ -152,6 +152,6 @@ class Telling:
             self._turns.told(one, name)
 
 
-def ids_of(message: Message) -> list[str]:
+def _alerts_of(message: Message) -> list[str]:
     """Every alert that it tells of, also those told as one with another."""
     return [one for alert in message.alerts for one in (alert.id, *alert.twins)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trailwatch.cli import rule_options
 from trailwatch.cli.main import Invocation
 
 if TYPE_CHECKING:
@@ -15,13 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("coverage")
-@click.option(
-    "--rules",
-    "dirs",
-    multiple=True,
-    type=click.Path(exists=True, path_type=Path),
-    help="A file or folder of rules besides the configured ones; may be repeated.",
-)
+@rule_options.dirs
 @click.option("--profile", type=click.Choice(["core", "standard"]), help="Which of the shipped rules.")
 @click.option(
     "--function", "in_function", is_flag=True, help="As an AWS Lambda function runs them; names those that it cannot."

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import click
 
+from trailwatch.cli import rule_options
 from trailwatch.cli.main import Invocation
 from trailwatch.cli.scan_summary import Result, Wanted, complaints, level_met, opened, summary, write_stats
 from trailwatch.model.severity import Severity
@@ -45,23 +46,10 @@ _LEVELS = click.Choice([level.value for level in Severity])
 @click.option("--min-severity", "least", type=_LEVELS, default="informational", help="Show nothing below it.")
 @click.option("--since", metavar="TIME", help="Only events from then on: 2026-01-31T00:00:00Z, 7d.")
 @click.option("--until", metavar="TIME", help="Only events before then.")
-@click.option(
-    "--rules",
-    "dirs",
-    multiple=True,
-    type=click.Path(exists=True, path_type=Path),
-    help="A file or folder of rules besides the configured ones; may be repeated.",
-)
+@rule_options.dirs
 @click.option("--only", multiple=True, metavar="RULE_ID", help="Run only this rule; may be repeated.")
 @click.option("--profile", type=click.Choice(["core", "standard"]), help="Which of the shipped rules.")
-@click.option(
-    "--pipeline",
-    "pipelines",
-    multiple=True,
-    metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A pySigma processing pipeline for the rules, besides the configured ones; may be repeated.",
-)
+@rule_options.pipelines
 @click.option(
     "--suppressions",
     "places",

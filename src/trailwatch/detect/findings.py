@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from trailwatch.detect.findings_about import Subject, subject_of
+from trailwatch.detect.findings_about import Subject, part, subject_of, text_of
 from trailwatch.detect.links import OF_ROLE, identity_of, own_links
 from trailwatch.errors import DecodeError
 from trailwatch.model.event import parse_time
@@ -72,7 +72,7 @@ def is_finding(record: Mapping[str, Any]) -> bool:
 
 def event_id_of(finding: Mapping[str, Any]) -> str:
     """The id of this state of the finding."""
-    return f"{_text(finding, 'id')}@{_text(finding, 'updatedAt')}"
+    return f"{text_of(finding, 'id')}@{text_of(finding, 'updatedAt')}"
 
 
 def updated_at(finding: Mapping[str, Any]) -> int:
@@ -81,7 +81,7 @@ def updated_at(finding: Mapping[str, Any]) -> int:
     Raises:
         DecodeError: it does not say so.
     """
-    return _seconds(_text(finding, "updatedAt"))
+    return _seconds(text_of(finding, "updatedAt"))
 
 
 def severity_of(number: object) -> Severity:
@@ -105,9 +105,9 @@ def match_of(finding: Mapping[str, Any], origin: str, position: int) -> Match:
     about = subject_of(finding)
     record = record_of(finding, about)
     principal = principal_of(record)
-    service = _part(finding, "service")
+    service = part(finding, "service")
     last = _seconds(record["eventTime"])
-    first = _seconds(_text(service, "eventFirstSeen") or _text(finding, "createdAt") or record["eventTime"])
+    first = _seconds(text_of(service, "eventFirstSeen") or text_of(finding, "createdAt") or record["eventTime"])
     rule, thing = _rule_of(finding), about.key or event_id_of(finding)
     return Match(
         rule=rule,
@@ -127,7 +127,7 @@ def match_of(finding: Mapping[str, Any], origin: str, position: int) -> Match:
         origin=origin,
         position=position,
         record=msgspec.json.encode(record),
-        title=_text(finding, "title") or rule.title,
+        title=text_of(finding, "title") or rule.title,
         context=dict(_context(finding, about)),
         identity=about.identity or identity_of(principal),
     )
@@ -143,15 +143,15 @@ def links_in(match: Match) -> list[Link]:
 
 def record_of(finding: Mapping[str, Any], about: Subject) -> dict[str, Any]:
     """The finding in a record that reads like CloudTrail's."""
-    service = _part(finding, "service")
+    service = part(finding, "service")
     record: dict[str, Any] = {
-        "eventTime": _text(service, "eventLastSeen") or _text(finding, "updatedAt"),
+        "eventTime": text_of(service, "eventLastSeen") or text_of(finding, "updatedAt"),
         "eventSource": EVENT_SOURCE,
-        "eventName": _text(finding, "type"),
+        "eventName": text_of(finding, "type"),
         "eventType": EVENT_TYPE,
         "eventID": event_id_of(finding),
-        "awsRegion": _text(finding, "region"),
-        "recipientAccountId": _text(finding, "accountId"),
+        "awsRegion": text_of(finding, "region"),
+        "recipientAccountId": text_of(finding, "accountId"),
         "userIdentity": dict(about.caller),
         "sourceIPAddress": about.source_ip,
         "userAgent": about.user_agent,
@@ -163,7 +163,7 @@ def record_of(finding: Mapping[str, Any], about: Subject) -> dict[str, Any]:
 
 
 def _rule_of(finding: Mapping[str, Any]) -> RuleInfo:
-    kind = _text(finding, "type")
+    kind = text_of(finding, "type")
     tactic = TACTICS.get(kind.partition(":")[0])
     return RuleInfo(
         id=PREFIX + kind,
@@ -171,7 +171,7 @@ def _rule_of(finding: Mapping[str, Any]) -> RuleInfo:
         title=f"GuardDuty: {kind}",
         severity=severity_of(finding.get("severity")),
         origin="GuardDuty",
-        description=_text(finding, "description"),
+        description=text_of(finding, "description"),
         tactics=(tactic,) if tactic else (),
         references=(_TYPES_PAGE, *_console(finding)),
         triage=("Read what GuardDuty saw, and look for what else this caller or machine did in the hours before.",),
@@ -180,26 +180,26 @@ def _rule_of(finding: Mapping[str, Any]) -> RuleInfo:
 
 
 def _console(finding: Mapping[str, Any]) -> Iterator[str]:
-    region, number = _text(finding, "region"), _text(finding, "id")
+    region, number = text_of(finding, "region"), text_of(finding, "id")
     if _PLAIN.fullmatch(region) and _PLAIN.fullmatch(number):
         yield f"https://{region}.console.aws.amazon.com/guardduty/home?region={region}#/findings?search=id%3D{number}"
 
 
 def _reason(finding: Mapping[str, Any]) -> str:
-    service = _part(finding, "service")
+    service = part(finding, "service")
     count = service.get("count")
     times = f"seen {count} times" if isinstance(count, int) and count > 1 else "seen"
-    first, last = _text(service, "eventFirstSeen"), _text(service, "eventLastSeen")
+    first, last = text_of(service, "eventFirstSeen"), text_of(service, "eventLastSeen")
     when = f"{times} from {first} to {last}" if first != last else f"{times} at {first}"
-    return "; ".join(part for part in (_text(finding, "description"), when if first else "") if part)
+    return "; ".join(one for one in (text_of(finding, "description"), when if first else "") if one)
 
 
 def _context(finding: Mapping[str, Any], about: Subject) -> Iterator[tuple[str, str]]:
-    yield "finding", _text(finding, "id")
+    yield "finding", text_of(finding, "id")
     if about.text:
         yield "about", about.text
-    more = _part(finding, "service", "additionalInfo")
-    if more.get("sample") is True or '"sample":true' in _text(more, "value").replace(" ", ""):
+    more = part(finding, "service", "additionalInfo")
+    if more.get("sample") is True or '"sample":true' in text_of(more, "value").replace(" ", ""):
         yield "sample", "yes: made with CreateSampleFindings, nothing happened"
     if about.action:
         yield "action", about.action
@@ -210,15 +210,3 @@ def _seconds(text: str) -> int:
         raise DecodeError("finding", "it has no time", "it is kept as a reject")
     moment: datetime = parse_time(text, "finding")
     return int(moment.timestamp())
-
-
-def _part(mapping: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
-    value: Any = mapping
-    for name in names:
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
-
-
-def _text(mapping: Mapping[str, Any], key: str) -> str:
-    value = mapping.get(key)
-    return value if isinstance(value, str) else ""

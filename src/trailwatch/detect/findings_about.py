@@ -63,14 +63,14 @@ class Subject(msgspec.Struct, frozen=True):
 
 def subject_of(finding: Mapping[str, Any]) -> Subject:
     """Who and what the finding is about; nothing raises, whatever it holds."""
-    account, partition = _text(finding, "accountId"), _text(finding, "partition") or "aws"
+    account, partition = text_of(finding, "accountId"), text_of(finding, "partition") or "aws"
     resource = part(finding, "resource")
     caller = _caller(finding, resource, account, partition)
     machine = _machine(resource)
     arns = tuple(_arns(resource))
-    function = _text(part(resource, "lambdaDetails"), "functionArn")
-    key = _text(caller, "accessKeyId")
-    known = bool(key or _text(caller, "arn") or caller.get("type") == "Root")
+    function = text_of(part(resource, "lambdaDetails"), "functionArn")
+    key = text_of(caller, "accessKeyId")
+    known = bool(key or text_of(caller, "arn") or caller.get("type") == "Root")
     if known:
         identity = principal = ""
     elif machine:
@@ -80,24 +80,24 @@ def subject_of(finding: Mapping[str, Any]) -> Subject:
     action = part(finding, "service", "action")
     call = part(action, "awsApiCallAction")
     return Subject(
-        key=key or machine or (arns[0] if arns else _text(caller, "principalId")),
+        key=key or machine or (arns[0] if arns else text_of(caller, "principalId")),
         identity=identity,
         principal=principal,
-        text=node_text(_text(caller, "arn") or identity) or identity,
+        text=node_text(text_of(caller, "arn") or identity) or identity,
         caller=caller if known else {},
         parameters=dict(_parameters(resource)),
         arns=arns,
         source_ip=_address(finding, action),
-        user_agent=_text(call, "userAgent"),
-        error_code=_text(call, "errorCode"),
+        user_agent=text_of(call, "userAgent"),
+        error_code=text_of(call, "errorCode"),
         action=_action(action),
     )
 
 
 def _caller(finding: Mapping[str, Any], resource: Mapping[str, Any], account: str, partition: str) -> dict[str, Any]:
     details = part(resource, "accessKeyDetails")
-    kind, name, number = _text(details, "userType"), _text(details, "userName"), _text(details, "principalId")
-    key = _text(details, "accessKeyId")
+    kind, name, number = text_of(details, "userType"), text_of(details, "userName"), text_of(details, "principalId")
+    key = text_of(details, "accessKeyId")
     if not details:
         kind, name, number, key = _first_actor(finding)
     if kind in {"", "AWSService"} and not key:
@@ -137,50 +137,50 @@ def _first_actor(finding: Mapping[str, Any]) -> tuple[str, str, str, str]:
     actors = part(finding, "service", "detection", "sequence").get("actors")
     for actor in actors if isinstance(actors, list) else ():
         user = part(actor, "user") if isinstance(actor, Mapping) else {}
-        key, number = _text(user, "credentialUid"), _text(user, "uid")
+        key, number = text_of(user, "credentialUid"), text_of(user, "uid")
         if key or number:
-            return _text(user, "type"), _text(user, "name"), number, key
+            return text_of(user, "type"), text_of(user, "name"), number, key
     return "", "", "", ""
 
 
 def _machine(resource: Mapping[str, Any]) -> str:
-    number = _text(part(resource, "instanceDetails"), "instanceId")
+    number = text_of(part(resource, "instanceDetails"), "instanceId")
     return number if _MACHINE.fullmatch(number) else ""
 
 
 def _arns(resource: Mapping[str, Any]) -> Iterator[str]:
     for where, name in _ARNS.items():
-        if arn := _text(part(resource, where), name):
+        if arn := text_of(part(resource, where), name):
             yield arn
     buckets = resource.get("s3BucketDetails")
     for bucket in buckets if isinstance(buckets, list) else ():
-        if isinstance(bucket, Mapping) and (arn := _text(bucket, "arn")):
+        if isinstance(bucket, Mapping) and (arn := text_of(bucket, "arn")):
             yield arn
 
 
 def _parameters(resource: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for (where, name), written in _NAMES.items():
-        if value := _text(part(resource, where), name):
+        if value := text_of(part(resource, where), name):
             yield written, value
-    user = _text(part(resource, "kubernetesDetails", "kubernetesUserDetails"), "username")
+    user = text_of(part(resource, "kubernetesDetails", "kubernetesUserDetails"), "username")
     if user:
         yield "kubernetesUser", user
-    if user := _text(part(resource, "rdsDbUserDetails"), "user"):
+    if user := text_of(part(resource, "rdsDbUserDetails"), "user"):
         yield "dbUser", user
 
 
 def _address(finding: Mapping[str, Any], action: Mapping[str, Any]) -> str:
     for value in action.values():
         details = part(value, "remoteIpDetails") if isinstance(value, Mapping) else {}
-        if address := _text(details, "ipAddressV4") or _text(details, "ipAddressV6"):
+        if address := text_of(details, "ipAddressV4") or text_of(details, "ipAddressV6"):
             return address
     probes = part(action, "portProbeAction").get("portProbeDetails")
     ends = part(finding, "service", "detection", "sequence").get("endpoints")
     for one in probes if isinstance(probes, list) else ():
-        if isinstance(one, Mapping) and (address := _text(part(one, "remoteIpDetails"), "ipAddressV4")):
+        if isinstance(one, Mapping) and (address := text_of(part(one, "remoteIpDetails"), "ipAddressV4")):
             return address
     for one in ends if isinstance(ends, list) else ():
-        if isinstance(one, Mapping) and (address := _text(one, "ip")):
+        if isinstance(one, Mapping) and (address := text_of(one, "ip")):
             return address
     return ""
 
@@ -188,10 +188,10 @@ def _address(finding: Mapping[str, Any], action: Mapping[str, Any]) -> str:
 def _action(action: Mapping[str, Any]) -> str:
     call = part(action, "awsApiCallAction")
     if call:
-        return f"{_text(call, 'serviceName')} {_text(call, 'api')}".strip()
-    if domain := _text(part(action, "dnsRequestAction"), "domain"):
+        return f"{text_of(call, 'serviceName')} {text_of(call, 'api')}".strip()
+    if domain := text_of(part(action, "dnsRequestAction"), "domain"):
         return f"DNS request for {domain}"
-    return _text(action, "actionType")
+    return text_of(action, "actionType")
 
 
 def part(mapping: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
@@ -202,6 +202,7 @@ def part(mapping: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _text(mapping: Mapping[str, Any], key: str) -> str:
+def text_of(mapping: Mapping[str, Any], key: str) -> str:
+    """The text of a key, or an empty one."""
     value = mapping.get(key)
     return value if isinstance(value, str) else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from trailwatch.model.response import APPLY_TIME, Call, Draft, State, Step, Step
 from trailwatch.ports import Cloud, Lever, Scene
 
 
-class LeverAction:
+class LeverAction(ABC):
     """An action whose steps each set one lever; a subclass says whom it is about and what it wants.
 
     Its permissions are those of its levers, and `asks`: what its plan reads besides.
@@ -29,11 +30,13 @@ class LeverAction:
             needed.update(lever.reads, lever.writes)
         return tuple(sorted(needed))
 
+    @abstractmethod
     def targets(self, record: Mapping[str, Any]) -> Sequence[Target]:
-        raise NotImplementedError
+        """Whom an event leads to."""
 
+    @abstractmethod
     def plan(self, target: Target, scene: Scene) -> Draft:
-        raise NotImplementedError
+        """The steps about a target, with how each thing stands now."""
 
     def apply(self, step: Step, found: State, wanted: State) -> Sequence[Call]:
         return self._lever(step).calls(step, found, wanted)

@@ -13,26 +13,34 @@ humans: [Ask the user's owner.]        what only people can do
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from trailwatch.errors import RuleError
 from trailwatch.rules.names import meant
 from trailwatch.rules.predicate import Const, Predicate
+from trailwatch.rules.reviewed_files import (
+    SUFFIXES,
+    condition_at,
+    only_document,
+    problem_of,
+    text_at,
+    texts_at,
+    texts_in,
+)
 from trailwatch.rules.rule import Problem
 
 if TYPE_CHECKING:
     from trailwatch.rules.sigma_yaml import Document
 
-SUFFIXES = (".yml", ".yaml")
 EVERY = "*"
 REQUIRED = ("name", "description")
 KEYS = frozenset({*REQUIRED, "answers", "when", "actions", "humans"})
-LONGEST_FILE = 256 * 1024
+MISSING = "there is no such folder of playbooks; correct respond.playbooks"
 
 
 class Playbook(msgspec.Struct, frozen=True):
@@ -77,11 +85,11 @@ def load_playbooks(places: Iterable[Path], actions: Collection[str], *, shipped:
                 one = parse_playbook(file.read_text(encoding="utf-8"), f"playbooks/{file.name}", actions)
                 found[one.name] = one
     own: dict[str, Playbook] = {}
-    for path, text in _read(places, problems):
+    for path, text in texts_in(places, MISSING, problems):
         try:
             one = parse_playbook(text, str(path), actions)
         except RuleError as error:
-            problems.append(Problem(error.origin, str(error).removeprefix(f"{error.origin}: "), error=True))
+            problems.append(problem_of(error))
             continue
         if one.name in own:
             taken = f"the name {one.name!r} is taken by {own[one.name].origin}; give it another"
@@ -97,51 +105,17 @@ def parse_playbook(text: str, path: str, actions: Collection[str]) -> Playbook:
     Raises:
         RuleError: it is none; the first thing that is wrong, with its place.
     """
-    from trailwatch.rules.sigma_yaml import read_documents
-
-    try:
-        documents = read_documents(text, path)
-    except ValueError as error:
-        place, _, what = str(error).partition(": ")
-        raise RuleError(f"{path}:{place}", what, "correct it") from None
-    if len(documents) != 1:
-        raise RuleError(f"{path}:1:1", f"expected one playbook, got {len(documents)}", "write one file for each")
-    return _playbook(documents[0], actions)
-
-
-def _read(places: Iterable[Path], problems: list[Problem]) -> Iterator[tuple[Path, str]]:
-    for place in places:
-        try:
-            names = sorted(path for path in place.iterdir() if path.suffix in SUFFIXES)
-            for path in (path for path in names if not path.name.startswith(".")):
-                if path.stat().st_size > LONGEST_FILE:
-                    problems.append(Problem(f"{path}:1:1", f"larger than {LONGEST_FILE} bytes", error=True))
-                    continue
-                yield path, path.read_text(encoding="utf-8-sig")
-        except (OSError, ValueError) as error:
-            problems.append(Problem(str(place), f"cannot be read: {error}", error=True))
+    return _playbook(only_document(text, path, "playbook", KEYS, REQUIRED), actions)
 
 
 def _playbook(document: Document, actions: Collection[str]) -> Playbook:
-    data = document.data
-    if not isinstance(data, dict):
-        raise RuleError(document.at(), f"expected a mapping, got {data!r:.80}", "write name, description, actions")
-    for place, key in document.duplicates():
-        raise RuleError(place, f'key "{key}" stands twice in its mapping', "keep one")
-    for key in data:
-        if key not in KEYS:
-            hint = meant(str(key), KEYS) or "it may have " + ", ".join(sorted(KEYS))
-            raise RuleError(document.at(key), f"unknown key {key!r:.80}", hint)
-    for key in REQUIRED:
-        if key not in data:
-            raise RuleError(document.at(), f"{key} is missing", "add it")
     one = Playbook(
-        name=_text(document, "name"),
-        description=_text(document, "description"),
-        answers=_texts(document, "answers"),
-        condition=_condition(document),
-        actions=_texts(document, "actions"),
-        humans=_texts(document, "humans"),
+        name=text_at(document, "name"),
+        description=text_at(document, "description"),
+        answers=texts_at(document, "answers"),
+        condition=condition_at(document, "when"),
+        actions=texts_at(document, "actions"),
+        humans=texts_at(document, "humans"),
         origin=document.at().rpartition(":")[0],
     )
     for at, name in enumerate(one.actions):
@@ -151,34 +125,3 @@ def _playbook(document: Document, actions: Collection[str]) -> Playbook:
     if not one.actions and not one.humans:
         raise RuleError(document.at(), "it does nothing", "add actions, or humans for what only people can do")
     return one
-
-
-def _text(document: Document, key: str) -> str:
-    value = document.data[key]
-    if not isinstance(value, str) or not value.strip():
-        raise RuleError(document.at(key), f"expected a text for {key}, got {value!r:.80}", "write one, in quotes")
-    return value.strip()
-
-
-def _texts(document: Document, key: str) -> tuple[str, ...]:
-    if key not in document.data:
-        return ()
-    value = document.data[key]
-    items: Sequence[Any] = value if isinstance(value, list) else [value]
-    for at, item in enumerate(items):
-        if not isinstance(item, str) or not item.strip():
-            place = document.at(key, at) if isinstance(value, list) else document.at(key)
-            raise RuleError(place, f"expected a text in {key}, got {item!r:.80}", "put it in quotes")
-    return tuple(item.strip() for item in items)
-
-
-def _condition(document: Document) -> Predicate:
-    if "when" not in document.data:
-        return Const(value=True)
-    selection: Any = document.data["when"]
-    if not isinstance(selection, dict | list) or not selection:
-        remedy = "write field: value below it"
-        raise RuleError(document.at("when"), f"expected a mapping or a list of them, got {selection!r:.80}", remedy)
-    from trailwatch.rules.selection import condition_of
-
-    return condition_of(document, selection, "when")

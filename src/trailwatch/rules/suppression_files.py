@@ -15,28 +15,27 @@ Everything that is named must hold. The last four may be absent, but a suppressi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from trailwatch.errors import RuleError
 from trailwatch.rules import cache
-from trailwatch.rules.names import meant
-from trailwatch.rules.predicate import Const, Predicate
+from trailwatch.rules.predicate import Const
+from trailwatch.rules.reviewed_files import condition_at, only_document, problem_of, text_at, texts_at, texts_in
 from trailwatch.rules.rule import Problem
 from trailwatch.rules.suppression import DAY, EVERY_RULE, Suppression
 
 if TYPE_CHECKING:
     from trailwatch.rules.sigma_yaml import Document
 
-SUFFIXES = (".yml", ".yaml")
 REQUIRED = ("name", "owner", "reason", "expires", "rules")
 KEYS = frozenset({*REQUIRED, "accounts", "actor", "networks", "selection"})
-LONGEST_FILE = 256 * 1024
+MISSING = "there is no such file or folder of suppressions; correct [suppressions] or the option"
 LONGEST_NAME = 200
 
 
@@ -56,7 +55,7 @@ def load_suppressions(places: Iterable[Path], *, cache_dir: Path | None = None) 
         cache_dir: where what was read is kept between runs; nowhere when None.
     """
     problems: list[Problem] = []
-    files = list(_read(_files(places, problems), problems))
+    files = list(texts_in(places, MISSING, problems))
     if not files:
         return SuppressionSet(problems=tuple(problems))
     digest = cache.digest_of(part for path, text in files for part in (str(path).encode(), text.encode()))
@@ -74,16 +73,7 @@ def parse_suppression(text: str, path: str) -> Suppression:
     Raises:
         RuleError: it is none; the first thing that is wrong, with its place.
     """
-    from trailwatch.rules.sigma_yaml import read_documents
-
-    try:
-        documents = read_documents(text, path)
-    except ValueError as error:
-        place, _, what = str(error).partition(": ")
-        raise RuleError(f"{path}:{place}", what, "correct it") from None
-    if len(documents) != 1:
-        raise RuleError(f"{path}:1:1", f"expected one suppression, got {len(documents)}", "write one file for each")
-    return _suppression(documents[0])
+    return _suppression(only_document(text, path, "suppression", KEYS, REQUIRED))
 
 
 _PREFIX = "suppressions"
@@ -97,31 +87,6 @@ def _kept(folder: Path | None, digest: str) -> SuppressionSet | None:
         return None
 
 
-def _files(places: Iterable[Path], problems: list[Problem]) -> Iterator[Path]:
-    for place in places:
-        try:
-            if place.is_dir():
-                names = sorted(path for path in place.iterdir() if path.suffix in SUFFIXES)
-                yield from (path for path in names if not path.name.startswith("."))
-            elif place.exists():
-                yield place
-            else:
-                text = "there is no such file or folder of suppressions; correct [suppressions] or the option"
-                problems.append(Problem(str(place), text, error=True))
-        except OSError as error:
-            problems.append(Problem(str(place), f"cannot be read: {error.strerror}", error=True))
-
-
-def _read(paths: Iterable[Path], problems: list[Problem]) -> Iterator[tuple[Path, str]]:
-    for path in paths:
-        try:
-            if path.stat().st_size > LONGEST_FILE:
-                raise ValueError(f"larger than {LONGEST_FILE} bytes")  # noqa: TRY301 one place tells both causes
-            yield path, path.read_text(encoding="utf-8-sig")
-        except (OSError, ValueError) as error:
-            problems.append(Problem(f"{path}:1:1", f"cannot be read: {error}", error=True))
-
-
 def _parse(files: Sequence[tuple[Path, str]]) -> SuppressionSet:
     found: dict[str, Suppression] = {}
     problems: list[Problem] = []
@@ -129,7 +94,7 @@ def _parse(files: Sequence[tuple[Path, str]]) -> SuppressionSet:
         try:
             one = parse_suppression(content, str(path))
         except RuleError as error:
-            problems.append(Problem(error.origin, str(error).removeprefix(f"{error.origin}: "), error=True))
+            problems.append(problem_of(error))
             continue
         if one.name in found:
             text = f"the name {one.name!r} is taken by {found[one.name].origin}; give it another"
@@ -140,28 +105,16 @@ def _parse(files: Sequence[tuple[Path, str]]) -> SuppressionSet:
 
 
 def _suppression(document: Document) -> Suppression:
-    data = document.data
-    if not isinstance(data, dict):
-        raise RuleError(document.at(), f"expected a mapping, got {data!r:.80}", "write name, owner, reason, ...")
-    for place, key in document.duplicates():
-        raise RuleError(place, f'key "{key}" stands twice in its mapping', "keep one")
-    for key in data:
-        if key not in KEYS:
-            hint = meant(str(key), KEYS) or "it may have " + ", ".join(sorted(KEYS))
-            raise RuleError(document.at(key), f"unknown key {key!r:.80}", hint)
-    for key in REQUIRED:
-        if key not in data:
-            raise RuleError(document.at(), f"{key} is missing", "add it")
     one = Suppression(
-        name=_text(document, "name"),
-        owner=_text(document, "owner"),
-        reason=_text(document, "reason"),
+        name=_name(document),
+        owner=text_at(document, "owner"),
+        reason=text_at(document, "reason"),
         expires=_expires(document),
-        rules=_texts(document, "rules"),
-        condition=_condition(document),
-        actor=_texts(document, "actor"),
+        rules=texts_at(document, "rules"),
+        condition=condition_at(document, "selection"),
+        actor=texts_at(document, "actor"),
         networks=_networks(document),
-        accounts=_texts(document, "accounts"),
+        accounts=texts_at(document, "accounts"),
         origin=document.at().rpartition(":")[0],
     )
     _refuse_blindness(document, one)
@@ -179,27 +132,11 @@ def _refuse_blindness(document: Document, one: Suppression) -> None:
         raise RuleError(document.at("rules"), "it would hide every alert there is", remedy)
 
 
-def _text(document: Document, key: str) -> str:
-    value = document.data[key]
-    if not isinstance(value, str) or not value.strip():
-        raise RuleError(document.at(key), f"expected a text for {key}, got {value!r:.80}", "write one, in quotes")
-    if key == "name" and len(value) > LONGEST_NAME:
-        raise RuleError(document.at(key), f"a name of {len(value)} characters", f"at most {LONGEST_NAME}")
-    return value.strip()
-
-
-def _texts(document: Document, key: str) -> tuple[str, ...]:
-    if key not in document.data:
-        return ()
-    value = document.data[key]
-    items = value if isinstance(value, list) else [value]
-    for at, item in enumerate(items):
-        if not isinstance(item, str) or not item.strip():
-            place = document.at(key, at) if isinstance(value, list) else document.at(key)
-            raise RuleError(place, f"expected a text in {key}, got {item!r:.80}", "put it in quotes")
-    if not items:
-        raise RuleError(document.at(key), f"an empty list for {key}", "leave it out, or name something")
-    return tuple(item.strip() for item in items)
+def _name(document: Document) -> str:
+    name = text_at(document, "name")
+    if len(name) > LONGEST_NAME:
+        raise RuleError(document.at("name"), f"a name of {len(name)} characters", f"at most {LONGEST_NAME}")
+    return name
 
 
 def _expires(document: Document) -> int:
@@ -214,7 +151,7 @@ def _expires(document: Document) -> int:
 
 
 def _networks(document: Document) -> tuple[str, ...]:
-    networks = _texts(document, "networks")
+    networks = texts_at(document, "networks")
     for at, text in enumerate(networks):
         place = (
             document.at("networks", at) if isinstance(document.data["networks"], list) else document.at("networks")
@@ -226,19 +163,3 @@ def _networks(document: Document) -> tuple[str, ...]:
         if not network.prefixlen:
             raise RuleError(place, f"{text} is every address", "leave networks out, or name a smaller one")
     return networks
-
-
-def _condition(document: Document) -> Predicate:
-    if "selection" not in document.data:
-        return Const(value=True)
-    selection: Any = document.data["selection"]
-    if not isinstance(selection, dict | list) or not selection:
-        remedy = "write field: value below it"
-        raise RuleError(
-            document.at("selection"), f"expected a mapping or a list of them, got {selection!r:.80}", remedy
-        )
-    if isinstance(selection, list) and not all(isinstance(one, dict) and one for one in selection):
-        raise RuleError(document.at("selection"), "keywords hide too much", "name the fields that must hold")
-    from trailwatch.rules.selection import condition_of
-
-    return condition_of(document, selection, "selection")

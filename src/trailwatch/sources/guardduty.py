@@ -164,7 +164,7 @@ def _ask(client: Any, origin: str, operation: str, **request: Any) -> dict[str, 
         failure = as_source_error(origin, error)
         if failure is None:
             raise
-        call = "".join(word.capitalize() for word in operation.split("_"))
+        call = client.meta.method_to_api_mapping[operation]
         remedy = f"allow guardduty:{call} there, or set guardduty.enabled = false"
         raise SourceError(failure.origin, failure.what, remedy, kind=failure.kind) from error
     return answer

@@ -66,6 +66,6 @@ def _ask(client: Any, operation: str, **request: Any) -> dict[str, Any]:
         failure = as_source_error("trails", error)
         if failure is None:
             raise
-        call = "".join(word.capitalize() for word in operation.split("_"))
+        call = client.meta.method_to_api_mapping[operation]
         raise SourceError("trails", failure.what, f"allow cloudtrail:{call}", kind=failure.kind) from error
     return answer

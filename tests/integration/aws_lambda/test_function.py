@@ -16,7 +16,7 @@ from trailwatch.detect.routing import Routing
 from trailwatch.dynamo.claims import Claims
 from trailwatch.dynamo.table import Table
 from trailwatch.errors import NotifyError, TrailwatchError
-from trailwatch.model.rule import RuleInfo
+from trailwatch.model.rule import Dedup, RuleInfo
 from trailwatch.model.severity import Severity
 from trailwatch.rules.predicate import Field, Op
 from trailwatch.rules.rule import Rule, RuleSet
@@ -25,14 +25,21 @@ from trailwatch.testing import FixedClock, RecordingNotifier, event
 
 from .conftest import BUCKET, Context
 
+DEDUP = Dedup()
 
-def rule(name, severity=Severity.HIGH):
-    info = RuleInfo(id=name, slug=name, title=f"{name} was called", severity=severity, origin="test")
+
+def rule(name, severity=Severity.HIGH, dedup=DEDUP):
+    info = RuleInfo(id=name, slug=name, title=f"{name} was called", severity=severity, origin="test", dedup=dedup)
     return Rule(info=info, condition=Field("eventName", Op.EQ, (name,)))
 
 
 RULES = RuleSet(
-    rules=(rule("DeleteTrail", Severity.CRITICAL), rule("CreateUser"), rule("ConsoleLogin", Severity.MEDIUM))
+    rules=(
+        rule("DeleteTrail", Severity.CRITICAL),
+        rule("CreateUser"),
+        rule("ConsoleLogin", Severity.MEDIUM),
+        rule("StopLogging", dedup=Dedup(by=("awsRegion",))),
+    )
 )
 
 
@@ -133,6 +140,21 @@ def test_an_event_that_comes_again_is_told_once_in_whatever_process(function, ma
         function().answer(bus(event("DeleteTrail")), Context(name))
 
     assert titles(mail) == ["DeleteTrail was called"]
+
+
+def test_what_was_told_as_one_of_several_regions_is_told_once_in_each(function, mail, clock):
+    both = {
+        region: bus(event("StopLogging", awsRegion=region), "aws.cloudtrail") for region in ("eu-west-1", "us-east-1")
+    }
+
+    function().answer(queue(**both), Context("both"))
+    clock.advance(600)  # whoever told is surely gone
+    again = [function().answer(queue(**{region: body}), Context(region)) for region, body in both.items()]
+
+    assert [(alert.title, alert.regions) for message in mail.sent for alert in message.alerts] == [
+        ("StopLogging was called", ("eu-west-1", "us-east-1"))
+    ]
+    assert [(one["known"], one["sent"], one["batchItemFailures"]) for one in again] == [(1, 0, [])] * 2
 
 
 def test_of_invocations_at_the_same_time_one_tells(function, mail, lab, session):

@@ -58,7 +58,7 @@ def test_a_selection_says_what_it_says_in_a_rule():
         (with_line("networks: 0.0.0.0/0"), "a.yml:6:1", "is every address"),
         (with_line("actor: '**'"), "a.yml:6:1", "it holds for everybody"),
         (with_line("expirez: 2027-01-31"), "a.yml:6:1", 'did you mean "expires"'),
-        (with_line("selection: [word]"), "a.yml:6:1", "keywords hide too much"),
+        (with_line("selection: [word]"), "a.yml:6:1", "words without a field hold for too much"),
         (with_line("selection: {eventName|contians: x}"), "a.yml:6:13", 'did you mean "contains"'),
         (with_line("selection: {actor: x}"), "a.yml:6:13", "known only after matching"),
         (with_line("selection: {userAgent|re: '(?=x)'}"), "a.yml:6:13", "RE2 refuses"),
