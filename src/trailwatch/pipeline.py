@@ -166,12 +166,13 @@ class Pipeline:
         """Whether there is something that `judge` could judge."""
         return self._correlator.waits
 
-    def judge(self, watermark: int, unread: Sequence[str] = ()) -> int:
+    def judge(self, watermark: int, unread: Sequence[str] = (), tally: Tally | None = None) -> int:
         """Judges what correlations say of moments that are settled; how many alerts there are to it.
 
         Args:
             watermark: the time up to which everything readable was read, in seconds since 1970.
             unread: places that cannot be read, which a person must know to judge an absence.
+            tally: gets what was suppressed and what was put off.
         """
         if not self._correlator.waits:
             return 0
@@ -180,7 +181,7 @@ class Pipeline:
             with self._store.transaction():
                 self._attribution.learn((), now)
                 firings, judged = self._correlator.judge(watermark)
-                self._conclude(firings, now, Tally(), {NOT_READ: ", ".join(unread)} if unread else {})
+                self._conclude(firings, now, tally or Tally(), {NOT_READ: ", ".join(unread)} if unread else {})
             concluded += len(firings)
         return concluded
 
@@ -201,7 +202,7 @@ class Pipeline:
         alerts = [lapsed_alert(one, lapsed[one.id]) if one.id in lapsed else one for one in alerts]
         alerts = self._marked(alerts)
         self._store.alerts.merge(alerts, now, {one.alert_id: correlated_events(one) for one in firings})
-        self._attribution.settle([one.id for one in alerts], (), now)
+        tally.put_off += self._attribution.settle([one.id for one in alerts], (), now)
 
     def _remember(self, delivery: Delivery, found: Found, turned: Collection[str], now: int) -> None:
         """Adds what rules with a memory say to the matches, and to the signals of those that read them.
@@ -342,7 +343,7 @@ class Pipeline:
             self._sift(found, now)
             alerts = self._marked(group(found.matches))
             self._store.alerts.merge(alerts, now, events_of(found.matches))
-            self._attribution.settle([one.id for one in alerts], turned, now)
+            found.tally.put_off += self._attribution.settle([one.id for one in alerts], turned, now)
             firings, found.tally.late = self._correlator.add(self._of_actors(found, turned, now), self._kept_whole)
             self._conclude(firings, now, found.tally)
             self._store.rejects.add(found.rejects, now)

@@ -147,8 +147,8 @@ class IncidentState(Protocol):
     def taken(self, incident_id: str) -> bool:
         """Whether there is or was an incident with this id."""
 
-    def keep(self, ruling: Ruling, now: int) -> None:
-        """Writes down which alert belongs to which incident, and which became one."""
+    def keep(self, ruling: Ruling, now: int) -> int:
+        """Writes down which alert belongs to which incident, and which became one; how many are put off with it."""
 
 
 class SignalState(Protocol):

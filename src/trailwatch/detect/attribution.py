@@ -53,8 +53,8 @@ class Attribution:
             self._gone.update((identity, node) for node in fresh)
         return actor
 
-    def settle(self, alert_ids: Collection[str], turned: Collection[str], now: int) -> None:
-        """Attributes alerts and puts them into incidents.
+    def settle(self, alert_ids: Collection[str], turned: Collection[str], now: int) -> int:
+        """Attributes alerts and puts them into incidents; how many joined one that is put off comes back.
 
         Args:
             alert_ids: alerts that are new or grew.
@@ -70,13 +70,12 @@ class Attribution:
             self._incidents.attribute(subject.alert_id, actor.key, told(actor, subject.who))
             touched |= {actor.key, subject.actor_key}
         touched.discard("")
-        if touched:
-            self._regroup(touched, now)
+        return self._regroup(touched, now) if touched else 0
 
-    def _regroup(self, actor_keys: Collection[str], now: int) -> None:
+    def _regroup(self, actor_keys: Collection[str], now: int) -> int:
         incidents = self._incidents
         members = incidents.members(actor_keys)
         known = {one.incident for one in members} - {""}
         ruling = rule_on(members, incidents.ages(known), incidents.shared(known, actor_keys), incidents.taken)
         moved = {one.alert_id: home for one in members if (home := ruling.homes[one.alert_id]) != one.incident}
-        incidents.keep(msgspec.structs.replace(ruling, homes=moved), now)
+        return incidents.keep(msgspec.structs.replace(ruling, homes=moved), now)

@@ -92,6 +92,8 @@ class Tally(msgspec.Struct):
     """Matches, and events of correlations, that a suppression hid."""
     lapsed: int = 0
     """Matches that a suppression would have hidden, had it not expired."""
+    put_off: int = 0
+    """Alerts that nobody was told of, because they joined an incident that somebody snoozed."""
     left_out: Counter[str] = msgspec.field(default_factory=Counter)
     """Records and files that are no events, by what they are: `digest`, `insight`, `before --since`, ..."""
 

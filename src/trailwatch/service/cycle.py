@@ -173,7 +173,7 @@ class Cycle:
             else:
                 watermarks.append(read)
         if watermarks:
-            self._pipeline.judge(min(watermarks), unread)
+            self._pipeline.judge(min(watermarks), unread, report.tally)
 
     def _tell(self, report: CycleReport, deadline: float) -> None:
         names = self._notices()

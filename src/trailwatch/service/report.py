@@ -146,14 +146,17 @@ class CycleReport(msgspec.Struct):
             parts.append(_count(self.dead, "message") + " given up")
         if self.errors:
             parts.append("not delivered: " + listed(sorted(self.errors)))
-        return [*parts, *self._suppressions(), *self.problems]
+        return [*parts, *self._silence(), *self.problems]
 
-    def _suppressions(self) -> list[str]:
+    def _silence(self) -> list[str]:
+        """What somebody once said that nobody need hear of."""
         parts = []
         if self.tally.suppressed:
             parts.append(f"{self.tally.suppressed:,} suppressed")
         if self.tally.lapsed:
             parts.append(f"{self.tally.lapsed:,} that an expired suppression names")
+        if self.tally.put_off:
+            parts.append(_count(self.tally.put_off, "alert") + " joined a snoozed incident")
         return parts
 
     def _place(self, region: RegionReport) -> str:

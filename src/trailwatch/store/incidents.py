@@ -73,8 +73,12 @@ class Incidents:
         """Whether there is or was an incident with this id."""
         return self._db.one("SELECT 1 FROM incidents WHERE id = ?", (incident_id,)) is not None
 
-    def keep(self, ruling: Ruling, now: int) -> None:
-        """Writes down which alert belongs to which incident, and which became one."""
+    def keep(self, ruling: Ruling, now: int) -> int:
+        """Writes down which alert belongs to which incident, and which became one.
+
+        How many alerts joined an incident that is put off, and are put off with it, comes back.
+        """
+        put_off = 0
         with self._db.transaction():
             self._db.executemany(
                 "INSERT OR IGNORE INTO incidents (id, created) VALUES (?, ?)", [(one, now) for one in ruling.opened]
@@ -84,10 +88,11 @@ class Incidents:
                     "UPDATE alerts SET incident = ?1 WHERE id = ?2 AND incident <> ?1", (home, alert_id)
                 ).rowcount
                 if moved:
-                    self._put_off(alert_id, home, now)
+                    put_off += self._put_off(alert_id, home, now)
             for gone, home in sorted(ruling.merged.items()):
                 # what was merged into it before goes along, so that one step is always enough
                 self._db.execute("UPDATE incidents SET merged_into = ? WHERE ? IN (id, merged_into)", (home, gone))
+        return put_off
 
     def snooze(self, incident_id: str, until: int | None, worst: Severity = Severity.CRITICAL) -> None:
         """Puts off what joins it before `until`, unless that is more severe than `worst`; None ends that.
@@ -104,8 +109,8 @@ class Incidents:
         row = self._db.one("SELECT snoozed FROM incidents WHERE id = ?", (incident_id,))
         return (row["snoozed"] or 0) if row else 0
 
-    def _put_off(self, alert_id: str, incident_id: str, now: int) -> None:
-        """An alert that joins what was put off is put off too."""
+    def _put_off(self, alert_id: str, incident_id: str, now: int) -> bool:
+        """An alert that joins what was put off is put off too; whether it is."""
         row = self._db.one(
             """
             SELECT one.snoozed, one.snoozed_severity AS worst, alerts.severity FROM incidents AS one
@@ -114,8 +119,9 @@ class Incidents:
             """,
             (incident_id, now, alert_id),
         )
-        if row is not None and Severity(row["severity"]) <= Severity(row["worst"]):
-            self._handling.snooze(alert_id, row["snoozed"], "", now)
+        if row is None or Severity(row["severity"]) > Severity(row["worst"]):
+            return False
+        return self._handling.snooze(alert_id, row["snoozed"], "", now)
 
     def find(self, prefix: str, limit: int = 10) -> list[Kept]:
         """Incidents whose id begins so, by id; one that was merged too."""

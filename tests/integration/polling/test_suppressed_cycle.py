@@ -56,6 +56,19 @@ def test_one_that_expired_hides_nothing_and_the_line_and_the_alert_say_so(small)
     assert alert["context"]["suppression"] == "old would have hidden this; it ended with 2026-01-31"
 
 
+def test_what_joins_a_snoozed_incident_is_counted_in_the_line(small):
+    small.run("check")
+    (incident,) = json.loads(small.run("incidents", "list", "--format", "json").stdout)
+    small.run("incidents", "snooze", incident["incident"], "--for", "4h")
+    small.lab.recorder.add(happened(30, 1, name="DeleteTrail", eventSource="cloudtrail.amazonaws.com"))
+
+    joined, quiet = small.run("check").stdout, small.run("check").stdout
+
+    assert "1 new event, 0 alerts, 0 messages sent; " in joined
+    assert "; 1 alert joined a snoozed incident; " in joined
+    assert "snoozed" not in quiet
+
+
 def test_a_broken_one_hides_nothing_and_is_told(small):
     suppress(small, "broken", more="networks: [nowhere]\n")
 

@@ -8,6 +8,7 @@ import random
 import pytest
 
 from trailwatch.detect.engine import Engine
+from trailwatch.model.match import Tally
 from trailwatch.pipeline import NOT_READ, Pipeline
 from trailwatch.rules.catalog import load_rules
 from trailwatch.store.alerts import AlertFilter
@@ -186,6 +187,20 @@ def test_an_absence_is_told_once_nothing_can_come_any_more(tmp_path, rules):
     run(path, rules, [], watermark=START + 600 + 900)
 
     assert titles(path) == ["Opened and not closed"]
+
+
+def test_one_that_joins_a_snoozed_incident_is_counted_when_it_is_judged(tmp_path, rules):
+    path = tmp_path / "state"
+    run(path, rules, [opened(1, START)], watermark=START + 1500)
+    with Store(Database(path)) as store:
+        (first,) = store.alerts.search(AlertFilter())
+        store.incidents.snooze(first.incident, START + 4 * HOUR)
+        pipeline = Pipeline(Engine(rules, silent=True), store, None, StandingClock(START + 2 * HOUR), {}, rules)
+        pipeline.process(delivery([opened(2, START + HOUR)]))
+        tally = Tally()
+        concluded = pipeline.judge(START + 2 * HOUR, tally=tally)
+
+    assert (concluded, tally.put_off) == (1, 1)
 
 
 def test_what_comes_late_but_in_time_prevents_it(tmp_path, rules):

@@ -48,6 +48,14 @@ def test_everything_that_went_wrong_is_said():
     assert report.exit_code == 3
 
 
+def test_why_nothing_is_told_of_what_was_found_is_said():
+    report = CycleReport(STARTED, tally=Tally(suppressed=2, put_off=1))
+    several = CycleReport(STARTED, tally=Tally(put_off=1200))
+
+    assert "0 messages sent; 2 suppressed; 1 alert joined a snoozed incident; 0.0 s" in report.line()
+    assert "; 1,200 alerts joined a snoozed incident; " in several.line()
+
+
 def test_a_busy_run_is_one_line_and_no_failure():
     report = CycleReport(STARTED, BUSY, running_since=datetime(2026, 11, 23, 4, 14, 58, tzinfo=UTC).timestamp())
 
