@@ -26,7 +26,7 @@ class Touched:
     def __init__(self) -> None:
         self.keys: dict[str, None] = {}
         self.sessions: dict[str, None] = {}
-        self.made: dict[str, None] = {}
+        self._made: dict[str, str] = {}
         self.resources: dict[str, None] = {}
         self._users: dict[str, dict[str, None]] = {}
         self._roles: dict[str, None] = {}
@@ -34,6 +34,11 @@ class Touched:
         self._roots: dict[str, None] = {}
         self._made_users: dict[str, None] = {}
         self._made_keys: dict[str, None] = {}
+
+    @property
+    def made(self) -> list[str]:
+        """What was made, each once, in order, as text for people."""
+        return list(dict.fromkeys(self._made.values()))
 
     def add(self, alert: Alert) -> None:
         """Takes what the records of an alert name; of one without records who it is about."""
@@ -89,13 +94,17 @@ class Touched:
         scheme, _, rest = child.partition(":")
         if scheme == "key":
             self._made_keys[rest] = None
-            self.made[f"access key {rest}" + (f" of {text}" if text else "")] = None
+            told = f"access key {rest}" + (f" of {text}" if text else "")
         elif scheme == "login":
             self._made_users[rest] = None
-            self.made[f"console password of {text}"] = None
+            told = f"console password of {text}"
         elif child:
             self._made_users[child] = None
-            self.made[text or child] = None
+            told = text or child
+        else:
+            return
+        # an event may tell of the same thing with its owner and without
+        self._made[child] = max(self._made.get(child, ""), told, key=len)
 
     def measures(self) -> Iterable[Measure]:
         """Identities before keys: a denied user stays denied whatever keys it has."""

@@ -15,8 +15,9 @@ from trailwatch.pipeline import Pipeline
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
 
-from .parts import START, NameEngine, delivery, record
+from .parts import START, NameEngine, delivery, record, rule
 
+HOUR = 3600
 SECRET = "wJalrXUtnFEMI-NOT-A-REAL-KEY"
 ALICE = "arn:aws:iam::111122223333:user/alice"
 BOB = "arn:aws:iam::111122223333:user/bob"
@@ -77,6 +78,28 @@ def test_show_says_what_happened_and_what_to_contain(trailwatch):
     assert "access key AKIA0000000000000009 of eve (IAM user) in 111122223333" in page
     assert "bob (IAM user) in 111122223333: deny everything" in page
     assert "access key AKIA0000000000000009: it was made: deactivate it" in page
+
+
+def test_what_was_made_is_listed_once_however_many_alerts_tell_of_it(trailwatch, place, clock):
+    made = {"accessKey": {"accessKeyId": "AKIA0000000000000008", "userName": "eve"}}
+    own = {"accessKey": {"accessKeyId": "AKIA0000000000000007", "userName": "bob"}}
+    told_again = [
+        record(5, at=START + 3 + HOUR, name="CreateAccessKey", principal="bob", responseElements=made),
+        record(4, at=START + 4 + HOUR, name="CreateAccessKey", principal="bob", responseElements=own),
+    ]
+    with Store(Database(place.parent / "state.sqlite3")) as store:
+        for severity in (Severity.LOW, Severity.HIGH):
+            engine = NameEngine()
+            engine.rules = {"CreateAccessKey": rule(severity.value, severity)}
+            Pipeline(engine, store, None, clock, {}).process(delivery(told_again, polled=False))
+    [bobs] = [one for one in listed(trailwatch) if one["actor_key"] == BOB]
+
+    assert bobs["alert_count"] == 3
+    assert bobs["made"] == [
+        "access key AKIA0000000000000009 of eve (IAM user) in 111122223333",
+        "access key AKIA0000000000000008 of eve (IAM user) in 111122223333",
+        "access key AKIA0000000000000007",
+    ]
 
 
 def test_nothing_that_the_log_holds_acts_on_the_terminal_and_no_secret_shows(trailwatch):
