@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from trailwatch.decode.containers import Unpacked, split_text, unpack
@@ -43,8 +42,8 @@ def find_files(paths: Iterable[str]) -> list[LogFile]:
     seen: set[tuple[int, int]] = set()
     found: dict[str, LogFile] = {}
     for path in paths:
-        for file in _at(path, seen):
-            found.setdefault(_identity(file.path), file)
+        for identity, file in _at(path, seen):
+            found.setdefault(identity, file)
     return sorted(found.values())
 
 
@@ -102,17 +101,17 @@ def _content(path: str, stdin: BinaryIO | None, limit_bytes: int) -> bytes:
         if stdin is None:
             raise OSError("standard input is closed")
         return stdin.read(limit_bytes + 1)
-    with Path(path).open("rb") as file:
+    with open(path, "rb") as file:  # noqa: PTH123 a Path keeps every name that it ever saw
         return file.read(limit_bytes + 1) if os.fstat(file.fileno()).st_size > limit_bytes else file.read()
 
 
-def _identity(path: str) -> str:
-    return path if path == STDIN else os.path.realpath(path)
+_Found = tuple[str, LogFile]
+"""A file with its path without links, by which it is known however it is reached."""
 
 
-def _at(path: str, seen: set[tuple[int, int]]) -> Iterator[LogFile]:
+def _at(path: str, seen: set[tuple[int, int]]) -> Iterator[_Found]:
     if path == STDIN:
-        yield LogFile(STDIN, 0)
+        yield STDIN, LogFile(STDIN, 0)
         return
     try:
         status = os.stat(path)  # noqa: PTH116 a path is kept as it was written
@@ -121,14 +120,14 @@ def _at(path: str, seen: set[tuple[int, int]]) -> Iterator[LogFile]:
     if stat.S_ISDIR(status.st_mode):
         yield from _in_folder(path, seen)
     else:
-        yield LogFile(path, status.st_size)
+        yield os.path.realpath(path), LogFile(path, status.st_size)
 
 
-def _in_folder(folder: str, seen: set[tuple[int, int]]) -> Iterator[LogFile]:
+def _in_folder(folder: str, seen: set[tuple[int, int]]) -> Iterator[_Found]:
     """Files below a folder; links are followed, and a folder that was seen is not entered again."""
-    pending = [folder]
+    pending = [(os.path.realpath(folder), folder)]
     while pending:
-        current = pending.pop()
+        real, current = pending.pop()
         try:
             status = os.stat(current)  # noqa: PTH116 a path is kept as it was written
             if (status.st_dev, status.st_ino) in seen:
@@ -137,19 +136,30 @@ def _in_folder(folder: str, seen: set[tuple[int, int]]) -> Iterator[LogFile]:
             with os.scandir(current) as listing:
                 entries: Sequence[os.DirEntry[str]] = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:
-            yield LogFile(current, 0, problem=str(error.strerror))
+            yield real, LogFile(current, 0, problem=str(error.strerror))
             continue
         for entry in entries:
+            path = entry.path
+            # only a link can lead elsewhere: to ask of every file is most of the time that listing takes
+            identity = os.path.realpath(path) if entry.is_symlink() else os.path.join(real, entry.name)  # noqa: PTH118
+            if identity == path:
+                identity = path  # one text instead of two
             if entry.is_dir():
-                pending.append(entry.path)
+                pending.append((identity, path))
             else:
-                yield _entry(entry)
+                yield identity, _entry(entry)
 
 
 def _entry(entry: os.DirEntry[str]) -> LogFile:
     if not entry.is_file():
         return LogFile(entry.path, 0, "not a regular file")
     name = entry.name.lower().removesuffix(".gz")
-    if name.startswith(".") or Path(name).suffix not in LOG_SUFFIXES:
+    if name.startswith(".") or _suffix(name) not in LOG_SUFFIXES:
         return LogFile(entry.path, 0, "other file")
     return LogFile(entry.path, entry.stat().st_size)
+
+
+def _suffix(name: str) -> str:
+    """The last dot of a name and what follows it, as `pathlib` tells it; empty for nothing."""
+    dot = name.rfind(".")
+    return name[dot:] if 0 < dot < len(name) - 1 else ""

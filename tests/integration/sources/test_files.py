@@ -2,11 +2,12 @@ import gzip
 import io
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 from trailwatch.errors import UsageError
-from trailwatch.sources.files import deliveries, find_files
+from trailwatch.sources.files import LOG_SUFFIXES, deliveries, find_files
 
 BODY = json.dumps({"Records": [{"eventName": "X"}]})
 
@@ -107,3 +108,25 @@ def test_a_file_larger_than_the_limit_is_a_reject(tmp_path):
     (delivery,) = deliveries([str(tmp_path / "a.json")], limit_bytes=10)
 
     assert "the limit is 10" in delivery.rejects[0].reason
+
+
+def test_a_file_below_a_linked_folder_is_the_same_file(tmp_path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "x.json").write_text(BODY)
+    (tmp_path / "a.json").symlink_to(tmp_path / "b" / "x.json")
+    (tmp_path / "link").symlink_to(tmp_path / "b", target_is_directory=True)
+
+    assert origins([tmp_path / "link", tmp_path]) == [str(tmp_path / "link" / "x.json")]
+    assert len(origins([tmp_path])) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["a", "a.json", "a.JSON.GZ", "a.b.log", "a.", "a..", "a.txt", "a.json.bak", "..a", "a.gz"]
+)
+def test_the_end_of_a_name_is_what_pathlib_says(tmp_path, name):
+    (tmp_path / name).write_text(BODY)
+
+    (file,) = find_files([str(tmp_path)])
+
+    bare = name.lower().removesuffix(".gz")
+    assert (not file.left_out) is (not bare.startswith(".") and Path(bare).suffix in LOG_SUFFIXES)
