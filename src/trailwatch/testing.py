@@ -196,6 +196,21 @@ class FixedClock:
         self.slept: list[float] = []
         """Every sleep so far, in seconds."""
 
+    @classmethod
+    def at(cls, seconds: float) -> FixedClock:
+        """One that stands so many seconds after 1970."""
+        return cls(datetime.fromtimestamp(seconds, UTC))
+
+    @property
+    def seconds(self) -> float:
+        """Now, in seconds since 1970; setting it moves the clock there, also back."""
+        return self._now.timestamp()
+
+    @seconds.setter
+    def seconds(self, seconds: float) -> None:
+        self._monotonic += max(0.0, seconds - self.seconds)
+        self._now = datetime.fromtimestamp(seconds, UTC)
+
     def now(self) -> datetime:
         return self._now
 

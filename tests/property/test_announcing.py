@@ -16,10 +16,11 @@ from trailwatch.pipeline import Pipeline
 from trailwatch.store.alerts import AlertFilter
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
+from trailwatch.testing import FixedClock
 
 from ..integration.state.parts import (  # noqa: TID252 test folders are no packages that could be named from the top
+    START,
     NameEngine,
-    StandingClock,
     delivery,
     record,
 )
@@ -61,7 +62,7 @@ class Dying(Announcer):
 @given(steps, st.sampled_from([1, 4, 1000]))
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_alert_is_told_through_every_notifier_that_it_goes_to_and_once(plan, flood):
-    clock, number = StandingClock(), 0
+    clock, number = FixedClock.at(START), 0
     with Store(Database(":memory:")) as store:
         routing = Routing.of(NOTIFIERS, ROUTES)
         announcer = Dying(store, routing, TellingSettings(flood=flood), UTC)

@@ -66,6 +66,14 @@ def test_the_clock_moves_only_when_told():
     assert ((clock.now() - START).total_seconds(), clock.monotonic(), clock.slept) == (62.5, 62.5, [2.5])
 
 
+def test_the_clock_can_be_set_to_a_time_and_what_is_measured_with_it_never_goes_back():
+    clock = FixedClock.at(1000)
+    clock.seconds += 2.5
+    assert (clock.now().timestamp(), clock.monotonic()) == (1002.5, 2.5)
+    clock.seconds = 7
+    assert (clock.seconds, clock.monotonic()) == (7.0, 2.5)
+
+
 def test_the_source_gives_its_deliveries_in_order():
     deliveries = [delivery([event("A")], "one"), delivery([], "two")]
     assert list(ListSource(deliveries).poll()) == deliveries

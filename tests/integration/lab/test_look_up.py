@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from trailwatch.lab.limits import Limits
+from trailwatch.testing import FixedClock
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -177,19 +178,13 @@ def test_more_than_two_a_second_are_throttled_in_that_region_only(client, lab):
 def test_the_gate_admits_an_even_pace_for_ever_and_a_burst_only_once():
     from trailwatch.lab.limits import LookupGate
 
-    class Ticks:
-        at = 0.0
-
-        def monotonic(self) -> float:
-            return self.at
-
-    clock = Ticks()
+    clock = FixedClock()
     gate = LookupGate(Limits(lookup_rate=2), clock)
     burst = [gate.admits("a", "r") for _ in range(4)]
-    clock.at = 10.0
+    clock.advance(10)
     even = []
     for _ in range(50):
-        clock.at += 0.55
+        clock.advance(0.55)
         even.append(gate.admits("a", "r"))
 
     assert burst == [True, True, False, False]

@@ -7,7 +7,7 @@ import re
 import socket
 from collections import Counter
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC
 
 import boto3
 import pytest
@@ -26,6 +26,7 @@ from trailwatch.relay import Policy, relay
 from trailwatch.store.database import Database
 from trailwatch.store.outbox import OutboxState
 from trailwatch.store.store import Store
+from trailwatch.testing import FixedClock
 
 from .receivers import ACCEPTS, DROPS, DROPS_HALF_WAY, HANGS, STOPS, Answer, Receiver, SlackApi, refused
 
@@ -33,22 +34,6 @@ START = 1_790_000_000
 MINUTE, HOUR = 60, 3600
 TIMEOUT = 1.0
 NUMBER = re.compile(r"number-(\d+)-of-(\w+)")
-
-
-class Hours:
-    """A clock that stands until it is moved; monotonic time stands with it."""
-
-    def __init__(self):
-        self.seconds = float(START)
-
-    def now(self):
-        return datetime.fromtimestamp(self.seconds, UTC)
-
-    def monotonic(self):
-        return self.seconds
-
-    def sleep(self, seconds):
-        self.seconds += seconds
 
 
 class OverHttp:
@@ -192,7 +177,7 @@ def run(store, clock, notifier, policy=None):
 @pytest.mark.parametrize("how", HTTP_FAILURES)
 @pytest.mark.parametrize("name", CHANNELS)
 def test_a_receiver_that_fails_and_comes_back_after_an_hour_gets_everything_once_and_in_order(store, name, how):
-    clock = Hours()
+    clock = FixedClock.at(START)
     with CHANNELS[name]() as channel:
         channel.fail(how)
         for number in range(3):
@@ -217,7 +202,7 @@ def test_a_receiver_that_fails_and_comes_back_after_an_hour_gets_everything_once
 
 @pytest.mark.parametrize("name", [name for name in CHANNELS if name != "email"])
 def test_an_answer_that_breaks_off_after_the_message_was_taken_repeats_that_one_at_most(store, name):
-    clock = Hours()
+    clock = FixedClock.at(START)
     with CHANNELS[name]() as channel:
         store.outbox.add(message(0, "a"), ["x"], START)
         store.outbox.add(message(1, "a"), ["x"], START)
@@ -237,7 +222,7 @@ def test_an_answer_that_breaks_off_after_the_message_was_taken_repeats_that_one_
 
 
 def test_a_receiver_that_asks_to_be_left_alone_is_for_all_its_messages(store):
-    clock = Hours()
+    clock = FixedClock.at(START)
     with CHANNELS["webhook"]() as channel:
         channel.fail("too many")
         for incident in "abc":

@@ -1,7 +1,7 @@
 """A lab with its authoriser, a responder who has only the declared permissions, and a journal in a real file."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import boto3
 import botocore.session
@@ -21,27 +21,11 @@ from trailwatch.respond.grants import policy
 from trailwatch.respond.plan import Drafting, make_plan
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
+from trailwatch.testing import FixedClock
 
 ACCOUNT = FIRST_ACCOUNT
 LOADER = Loader()
 RESPONDER = "trailwatch-responder"
-
-
-class Shifted:
-    """The machine's time and a shift, so that nobody sleeps; `trailwatch.ports.Clock`."""
-
-    def __init__(self):
-        self.shift = 0.0
-        self._start = datetime.now(UTC)
-
-    def now(self):
-        return self._start + timedelta(seconds=self.shift)
-
-    def monotonic(self):
-        return self.shift
-
-    def sleep(self, seconds):
-        self.shift += seconds
 
 
 class Known:
@@ -175,7 +159,8 @@ class Refusing:
 
 @pytest.fixture
 def clock():
-    return Shifted()
+    """Begins at the machine's time, so that nobody sleeps."""
+    return FixedClock(datetime.now(UTC))
 
 
 @pytest.fixture

@@ -6,13 +6,14 @@ import pytest
 
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
+from trailwatch.testing import FixedClock
 
-from .parts import StandingClock
+from .parts import START
 
 
 @pytest.fixture
 def clock():
-    return StandingClock()
+    return FixedClock.at(START)
 
 
 @pytest.fixture

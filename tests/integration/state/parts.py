@@ -24,23 +24,10 @@ from trailwatch.ports import CoverageGain, Delivery
 from trailwatch.relay import relay
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
+from trailwatch.testing import FixedClock
 
 START = 1_760_000_400
 """A full hour, so that a period of an hour begins here."""
-
-
-class StandingClock:
-    def __init__(self, now=START):
-        self.seconds = float(now)
-
-    def now(self):
-        return datetime.fromtimestamp(self.seconds, UTC)
-
-    def monotonic(self):
-        return self.seconds
-
-    def sleep(self, seconds):
-        self.seconds += seconds
 
 
 def record(number, *, at=None, name="StopLogging", principal="alice", **more):
@@ -296,7 +283,7 @@ class ScriptedHistory:
 
 def run_cycle(path, mailbox_path, archive_path, *, windows, fuse=None, clock=None):
     """One cycle over everything, as a fresh process would do it."""
-    fuse, clock = fuse or Fuse(), clock or StandingClock(START + 3600)
+    fuse, clock = fuse or Fuse(), clock or FixedClock.at(START + 3600)
     with Store(FusedDatabase(path, fuse)) as store:
         archive = Fused(Archive(archive_path), fuse)
         pipeline = Pipeline(NameEngine(), store, archive, clock, {"mail": Severity.LOW})

@@ -17,8 +17,9 @@ from trailwatch.rules.rule import Correlation, CorrelationLimit, Rule, RuleSet
 from trailwatch.store.alerts import AlertFilter
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
+from trailwatch.testing import FixedClock
 
-from .parts import StandingClock, delivery, record
+from .parts import START, delivery, record
 
 ACCOUNT = "111122223333"
 NAMES = [f"Quiet{number}" for number in range(DIFFERENT_THINGS)]
@@ -63,7 +64,7 @@ def alerts_after(*batches, rules=RULESET):
         for batch in batches:
             # a new process for each cycle
             pipeline = Pipeline(
-                Engine(rules, silent=True), store, None, StandingClock(), {"mail": Severity.LOW}, rules
+                Engine(rules, silent=True), store, None, FixedClock.at(START), {"mail": Severity.LOW}, rules
             )
             pipeline.process(delivery(batch))
         return store.alerts.search(AlertFilter(limit=100))
@@ -118,7 +119,7 @@ def test_an_alert_that_late_links_take_apart_is_dropped_while_nobody_was_told():
 def test_an_alert_that_was_told_or_handled_stays():
     with Store(Database(":memory:")) as store:
         pipeline = Pipeline(
-            Engine(RULESET, silent=True), store, None, StandingClock(), {"mail": Severity.LOW}, RULESET
+            Engine(RULESET, silent=True), store, None, FixedClock.at(START), {"mail": Severity.LOW}, RULESET
         )
         pipeline.process(delivery(SHARED))
         pipeline.announce(1)

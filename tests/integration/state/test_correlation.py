@@ -14,8 +14,9 @@ from trailwatch.rules.catalog import load_rules
 from trailwatch.store.alerts import AlertFilter
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
+from trailwatch.testing import FixedClock
 
-from .parts import START, ListArchive, StandingClock, delivery, record
+from .parts import START, ListArchive, delivery, record
 
 RULES = """title: Call
 name: {name}
@@ -115,7 +116,7 @@ def time_of(raw):
 
 def run(path, rules, records, *, watermark=None, now=START + HOUR, unread=()):
     """One process: opens the state, takes its records, judges, and ends."""
-    clock = StandingClock(now)
+    clock = FixedClock.at(now)
     with Store(Database(path)) as store:
         pipeline = Pipeline(Engine(rules, silent=True), store, ListArchive(), clock, {}, rules)
         late = pipeline.process(delivery(records)).tally.late if records else 0
@@ -195,7 +196,7 @@ def test_one_that_joins_a_snoozed_incident_is_counted_when_it_is_judged(tmp_path
     with Store(Database(path)) as store:
         (first,) = store.alerts.search(AlertFilter())
         store.incidents.snooze(first.incident, START + 4 * HOUR)
-        pipeline = Pipeline(Engine(rules, silent=True), store, None, StandingClock(START + 2 * HOUR), {}, rules)
+        pipeline = Pipeline(Engine(rules, silent=True), store, None, FixedClock.at(START + 2 * HOUR), {}, rules)
         pipeline.process(delivery([opened(2, START + HOUR)]))
         tally = Tally()
         concluded = pipeline.judge(START + 2 * HOUR, tally=tally)

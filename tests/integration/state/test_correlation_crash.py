@@ -13,8 +13,9 @@ from trailwatch.rules.catalog import load_rules
 from trailwatch.store.alerts import AlertFilter
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
+from trailwatch.testing import FixedClock
 
-from .parts import START, Fuse, FusedDatabase, StandingClock, delivery, fork, record
+from .parts import START, Fuse, FusedDatabase, delivery, fork, record
 
 RULES = """title: Call
 name: Get
@@ -59,7 +60,7 @@ def deliveries():
 
 def cycle(path, rules, fuse=None):
     """Reads everything that was not read, and judges what is settled; ends as a process does."""
-    clock = StandingClock(START + 7200)
+    clock = FixedClock.at(START + 7200)
     with Store(FusedDatabase(path, fuse or Fuse())) as store:
         pipeline = Pipeline(Engine(rules, silent=True), store, None, clock, {}, rules)
         for one in deliveries():

@@ -15,9 +15,9 @@ from trailwatch.rules.catalog import load_rules
 from trailwatch.store.alerts import AlertFilter
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
-from trailwatch.testing import fires
+from trailwatch.testing import FixedClock, fires
 
-from .parts import START, StandingClock, delivery, record
+from .parts import START, delivery, record
 
 DAY = 86400
 NOON = START // DAY * DAY + DAY // 2
@@ -76,7 +76,7 @@ def days():
 def alerts_after(path, rules, batches):
     for batch in batches:
         with Store(Database(path)) as store:
-            pipeline = Pipeline(Engine(rules, silent=True), store, None, StandingClock(NOON + 6 * DAY), {}, rules)
+            pipeline = Pipeline(Engine(rules, silent=True), store, None, FixedClock.at(NOON + 6 * DAY), {}, rules)
             pipeline.process(delivery(batch, gain=(NOON - DAY // 2, NOON + 6 * DAY)))
     with Store(Database(path)) as store:
         found = store.alerts.search(AlertFilter())

@@ -13,8 +13,9 @@ from trailwatch.store.alerts import AlertFilter
 from trailwatch.store.database import Database
 from trailwatch.store.outbox import OutboxState
 from trailwatch.store.store import Store
+from trailwatch.testing import FixedClock
 
-from .parts import START, FileMailbox, Fuse, NameEngine, ScriptedHistory, StandingClock, archived_ids, fork, run_cycle
+from .parts import START, FileMailbox, Fuse, NameEngine, ScriptedHistory, archived_ids, fork, run_cycle
 
 WINDOWS = 3
 CUTS_AT_MOST = 1000
@@ -109,6 +110,6 @@ def test_death_again_and_again_at_random_calls(memory, new_state, seed):
     deaths = sum(place.cycle_in_a_process(chance.randint(1, 120)) for _ in range(8))
     # a mail whose sender died twice in a row waits before its next attempt
     for hours in (1, 3, 5):
-        run_cycle(*place.paths, windows=6, clock=StandingClock(START + hours * 3600))
+        run_cycle(*place.paths, windows=6, clock=FixedClock.at(START + hours * 3600))
 
     place.check(interrupted_at_most=deaths)

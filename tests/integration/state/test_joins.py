@@ -12,8 +12,9 @@ from trailwatch.rules.catalog import load_rules
 from trailwatch.store.alerts import AlertFilter
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
+from trailwatch.testing import FixedClock
 
-from .parts import START, StandingClock, delivery, record
+from .parts import START, delivery, record
 
 RULE = """title: First
 name: first
@@ -62,7 +63,7 @@ def told(rules, *events):
     """Each event in a cycle of its own."""
     with Store(Database(":memory:")) as store:
         for event in events:
-            pipeline = Pipeline(Engine(rules, silent=True), store, None, StandingClock(START), {}, rules)
+            pipeline = Pipeline(Engine(rules, silent=True), store, None, FixedClock.at(START), {}, rules)
             pipeline.process(delivery([json.dumps(event).encode()]))
         return [alert.context for alert in store.alerts.search(AlertFilter())]
 

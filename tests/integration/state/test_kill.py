@@ -18,9 +18,10 @@ from trailwatch.store.alerts import AlertFilter
 from trailwatch.store.database import Database
 from trailwatch.store.outbox import OutboxState
 from trailwatch.store.store import Store
+from trailwatch.testing import FixedClock
 
 from .endless_cycles import cycle, window_records, windows_read
-from .parts import StandingClock, archived_ids
+from .parts import archived_ids
 
 ROOT = Path(__file__).parents[3]
 INTERRUPTED = """
@@ -71,7 +72,7 @@ def kill_and_check(folder, accepted, port, kills, seed):
         live_and_die(folder, port, chance.uniform(0, LONGEST_LIFE_SECONDS))
     # a mail whose sender died twice in a row waits before its next attempt
     for hours in (2, 4):
-        report = cycle(folder, port, new_windows=0, clock=StandingClock(time.time() + hours * 3600))
+        report = cycle(folder, port, new_windows=0, clock=FixedClock.at(time.time() + hours * 3600))
     assert (report.errors, report.waiting) == ({}, {})
 
     with Store(Database(folder / "state.sqlite3")) as store:

@@ -11,8 +11,9 @@ from trailwatch.rules.catalog import load_rules
 from trailwatch.store.alerts import AlertFilter
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
+from trailwatch.testing import FixedClock
 
-from .parts import START, StandingClock, delivery, record
+from .parts import START, delivery, record
 
 DAY = 86400
 NOON = START // DAY * DAY + DAY // 2
@@ -92,7 +93,7 @@ def told(rules, *, links_first):
             batches = [[issued], acts] if links_first else [acts, [issued]]
             for batch in batches:
                 engine = Engine(rules, silent=True, tables=ExampleAddresses())
-                pipeline = Pipeline(engine, store, None, StandingClock(now), {}, rules)
+                pipeline = Pipeline(engine, store, None, FixedClock.at(now), {}, rules)
                 pipeline.process(delivery(batch, gain=(NOON - 5 * DAY, now)))
             store.prune(now)
         seen = {(one.rule_id, *one.values): one.seen.days for one in store.first_seen.everything()}

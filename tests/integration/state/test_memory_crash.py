@@ -15,8 +15,9 @@ from trailwatch.rules.catalog import load_rules
 from trailwatch.rules.suppression import Suppression
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
+from trailwatch.testing import FixedClock
 
-from .parts import START, Fuse, FusedDatabase, StandingClock, delivery, fork, record
+from .parts import START, Fuse, FusedDatabase, delivery, fork, record
 
 DAY = 86400
 NOON = START // DAY * DAY + DAY // 2
@@ -116,7 +117,7 @@ def deliveries():
 
 def cycle(path, rules, fuse=None):
     """Reads everything; ends as a process does."""
-    clock = StandingClock(NOON + 4 * DAY)
+    clock = FixedClock.at(NOON + 4 * DAY)
     with Store(FusedDatabase(path, fuse or Fuse())) as store:
         engine = Engine(rules, silent=True, tables=ExampleAddresses())
         pipeline = Pipeline(engine, store, None, clock, {}, rules, Suppressor(SUPPRESSIONS))

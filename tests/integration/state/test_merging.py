@@ -14,8 +14,9 @@ from trailwatch.pipeline import Pipeline
 from trailwatch.store.alerts import AlertFilter
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
+from trailwatch.testing import FixedClock
 
-from .parts import START, NameEngine, StandingClock, delivery, record
+from .parts import START, NameEngine, delivery, record
 
 ENGINE = NameEngine(StopLogging=Severity.HIGH, CreateUser=Severity.LOW)
 NAMES = ("StopLogging", "CreateUser", "ListBuckets")
@@ -36,7 +37,7 @@ def records_of(drawn):
 
 def stored(deliveries):
     with Store(Database(":memory:")) as store:
-        pipeline = Pipeline(ENGINE, store, None, StandingClock(), {})
+        pipeline = Pipeline(ENGINE, store, None, FixedClock.at(START), {})
         tallies = [pipeline.process(one).tally for one in deliveries]
         alerts = sorted(store.alerts.search(AlertFilter(limit=10_000)), key=lambda a: (a.first_time, a.id))
     # an incident keeps the id under which it was opened: only which alerts belong together is the same

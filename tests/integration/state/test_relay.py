@@ -10,8 +10,9 @@ from trailwatch.relay import ATTEMPTS_AT_LEAST, PAUSE_LONGEST_SECONDS, Sending, 
 from trailwatch.store.database import Database
 from trailwatch.store.outbox import OutboxState, Outcome
 from trailwatch.store.store import Store
+from trailwatch.testing import FixedClock
 
-from .parts import START, Mailbox, StandingClock, outage, refusal
+from .parts import START, Mailbox, outage, refusal
 
 HOUR = 3600
 
@@ -338,7 +339,7 @@ def test_every_file_of_the_store_is_private(tmp_path, clock, suffix):
 
 
 def test_an_interrupt_while_a_mail_is_on_its_way_does_not_repeat_it(store, clock):
-    class Interrupted(StandingClock):
+    class Interrupted(FixedClock):
         """Raises, as Ctrl-C does, when the outcome of the send is about to be kept."""
 
         armed = False

@@ -23,9 +23,10 @@ from trailwatch.store.kept import KEPT
 from trailwatch.store.outbox import OutboxState
 from trailwatch.store.store import Store
 from trailwatch.store.suppressed import ROWS_KEPT
+from trailwatch.testing import FixedClock
 from trailwatch.wiring import retention_of
 
-from .parts import START, Mailbox, NameEngine, StandingClock, delivery, record, refusal
+from .parts import START, Mailbox, NameEngine, delivery, record, refusal
 
 ALICE = "arn:aws:iam::111122223333:user/alice"
 HOSTILE = "\x1b[2J\u202e=cmd|'/c calc'!A1<script>"
@@ -89,7 +90,7 @@ def now():
 def filled(tmp_path, now):
     """Alerts of the last hours: six of alice's, one of an intruder who writes what does harm, one low of bob's."""
     with Store(Database(tmp_path / "state.sqlite3")) as store:
-        pipeline = pipeline_of(store, StandingClock(now), archive=Archive(tmp_path / "archive"))
+        pipeline = pipeline_of(store, FixedClock.at(now), archive=Archive(tmp_path / "archive"))
         records = [record(n, at=now - n * 3600) for n in range(6)]
         records.append(
             record(
@@ -104,7 +105,7 @@ def filled(tmp_path, now):
         records.append(record(51, at=now - 60, name="CreateAccessKey", principal="bob"))
         pipeline.process(delivery(records))
         pipeline.announce(now)
-        relay(store, {"mail": Mailbox()}, StandingClock(now), now + 5)
+        relay(store, {"mail": Mailbox()}, FixedClock.at(now), 5)
         yield store
 
 
@@ -342,7 +343,7 @@ def test_list_has_every_suppression_with_its_state_and_what_it_hid(run, filled, 
     write(tmp_path)
     write(tmp_path, "b.yml", name=f"old {HOSTILE}", expires="2026-01-31")
     filled.suppressed.add([], now)
-    pipeline_of(filled, StandingClock(now), suppression("gone")).process(delivery([record(90, at=now - 5)]))
+    pipeline_of(filled, FixedClock.at(now), suppression("gone")).process(delivery([record(90, at=now - 5)]))
 
     found = {row["name"]: row for row in rows(run("suppressions", "list", "--format", "jsonl"))}
 
@@ -460,7 +461,7 @@ def test_an_unknown_incident_says_what_to_do(run):
 def stuck(tmp_path, now):
     """One message that was refused for good, and one that waits."""
     with Store(Database(tmp_path / "state.sqlite3")) as store:
-        clock = StandingClock(now)
+        clock = FixedClock.at(now)
         pipeline = pipeline_of(store, clock)
         pipeline.process(delivery([record(1, at=now)]))
         pipeline.announce(now)
@@ -488,7 +489,7 @@ def test_the_outbox_lists_what_waits_and_what_was_given_up_and_why(run):
 def test_what_was_given_up_goes_out_after_a_retry(run, stuck):
     run("outbox", "retry", "--dead")
 
-    clock, mailbox = StandingClock(int(datetime.now(UTC).timestamp()) + 5), Mailbox()
+    clock, mailbox = FixedClock.at(int(datetime.now(UTC).timestamp()) + 5), Mailbox()
     assert relay(stuck, {"mail": mailbox}, clock, clock.monotonic() + 5).sent == 2
     assert [message.principal for message in mailbox.got] == [ALICE, ALICE.replace("alice", "bob")]
 
@@ -496,7 +497,7 @@ def test_what_was_given_up_goes_out_after_a_retry(run, stuck):
 def test_a_retried_message_has_all_its_attempts_again(run, stuck):
     run("outbox", "retry", "1")
 
-    clock, mailbox = StandingClock(int(datetime.now(UTC).timestamp()) + 5), Mailbox()
+    clock, mailbox = FixedClock.at(int(datetime.now(UTC).timestamp()) + 5), Mailbox()
     mailbox.down = NotifyError("mail", "451 later")
     relay(stuck, {"mail": mailbox}, clock, clock.monotonic() + 5)
     assert [(entry.state, entry.attempts) for entry in stuck.outbox.entries(ids=[1])] == [(OutboxState.WAITING, 1)]

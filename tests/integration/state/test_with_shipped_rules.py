@@ -16,8 +16,9 @@ from trailwatch.pipeline import Pipeline
 from trailwatch.rules.catalog import load_rules
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
+from trailwatch.testing import FixedClock
 
-from .parts import START, StandingClock, archived_ids, delivery, record
+from .parts import START, archived_ids, delivery, record
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +105,7 @@ def test_whatever_is_delivered_every_record_is_accounted_for(tmp_path_factory, e
     records = [msgspec.Raw(body.encode() if isinstance(body, str) else body) for body in bodies]
     folder = tmp_path_factory.mktemp("archive")
     with Store(Database(":memory:")) as store:
-        pipeline = Pipeline(engine, store, Archive(folder), StandingClock(), {"mail": Severity.LOW})
+        pipeline = Pipeline(engine, store, Archive(folder), FixedClock.at(START), {"mail": Severity.LOW})
         for _ in range(2):
             tally = pipeline.process(delivery(records)).tally
             assert tally.reconciles()
