@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
+import shutil
 import warnings
 from datetime import UTC, datetime
 
 import msgspec
+import pytest
 
 from trailwatch.archive import Archive
 from trailwatch.decode.records import to_mapping
@@ -22,6 +25,7 @@ from trailwatch.model.severity import Severity
 from trailwatch.pipeline import Pipeline
 from trailwatch.ports import CoverageGain, Delivery
 from trailwatch.relay import relay
+from trailwatch.rules.catalog import load_rules
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
 from trailwatch.testing import FixedClock
@@ -51,6 +55,14 @@ def delivery(records, *, polled=True, gain=None, origin="111122223333/us-east-1/
     key = LookupKey("111122223333", "us-east-1", "ReadOnly=false")
     gains = (CoverageGain(key, Interval(*gain)),) if gain else ()
     return Delivery(origin, list(records), range(len(records)), gains=gains, archive=polled, ack=ack)
+
+
+def rules_of(folder, text):
+    """The rules that stand in a text of YAML, which goes into a file of the folder."""
+    (folder / "rules.yml").write_text(text)
+    ruleset = load_rules([folder], shipped=False)
+    assert not ruleset.problems
+    return ruleset
 
 
 def rule(name="StopLogging", severity=Severity.HIGH):
@@ -166,13 +178,6 @@ class FileMailbox:
         return [json.loads(line) for line in self.path.read_text().splitlines()] if self.path.exists() else []
 
 
-def fork():
-    """`os.fork` without Python's warning about threads: the child runs its cycle and leaves by `os._exit`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return os.fork()
-
-
 class Fuse:
     """Counts calls and ends the process, as a power cut would, at the n-th."""
 
@@ -186,6 +191,48 @@ class Fuse:
         self.calls += 1
         if self.calls == self.at:
             os._exit(self.EXIT)
+
+
+def dies(cycle, fuse_at):
+    """Runs `cycle` with a fuse, in a process of its own; whether the fuse burnt through."""
+    with warnings.catch_warnings():
+        # about threads, of which the child has none: it runs its cycle and leaves by `os._exit`
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        try:
+            cycle(Fuse(fuse_at))
+        except BaseException:  # noqa: BLE001 the child must end here, whatever happened
+            os._exit(1)
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in (0, Fuse.EXIT)
+    return code == Fuse.EXIT
+
+
+def check_every_death(folder, cycle, contents, cuts):
+    """Whatever call a process dies at, the next cycle makes good: the number of the first that it lived through.
+
+    Args:
+        folder: for the state files.
+        cycle: takes the path of a state file and a fuse; does everything that is left to do.
+        contents: takes the path; what has to be the same in the end.
+        cuts: at which calls to die.
+    """
+    cycle(folder / "whole", Fuse())
+    expected = contents(folder / "whole")
+    # a state file that is made already, because the making has tests of its own
+    Store(Database(folder / "made")).close()
+    for n in cuts:
+        path = folder / str(n)
+        shutil.copy(folder / "made", path)
+        died = dies(functools.partial(cycle, path), n)
+        cycle(path, Fuse())
+        assert contents(path) == expected
+        if not died:
+            return n
+        path.unlink()
+    return pytest.fail("it died at every call")
 
 
 class FusedDatabase(Database):

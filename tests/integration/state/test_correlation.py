@@ -10,13 +10,12 @@ import pytest
 from trailwatch.detect.engine import Engine
 from trailwatch.model.match import Tally
 from trailwatch.pipeline import NOT_READ, Pipeline
-from trailwatch.rules.catalog import load_rules
 from trailwatch.store.alerts import AlertFilter
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
 from trailwatch.testing import FixedClock
 
-from .parts import START, ListArchive, delivery, record
+from .parts import START, ListArchive, delivery, record, rules_of
 
 RULES = """title: Call
 name: {name}
@@ -79,11 +78,7 @@ HOUR = 3600
 
 @pytest.fixture(scope="module")
 def rules(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("rules")
-    (folder / "rules.yml").write_text("".join(RULES.format(name=name) for name in NAMES) + STATEFUL)
-    ruleset = load_rules([folder], shipped=False)
-    assert not ruleset.problems
-    return ruleset
+    return rules_of(tmp_path_factory.mktemp("rules"), "".join(RULES.format(name=name) for name in NAMES) + STATEFUL)
 
 
 def happening(chance, number):

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-
 import pytest
 
 from trailwatch.detect.engine import Engine
 from trailwatch.pipeline import Pipeline
-from trailwatch.rules.catalog import load_rules
 from trailwatch.store.alerts import AlertFilter
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
 from trailwatch.testing import FixedClock
 
-from .parts import START, Fuse, FusedDatabase, delivery, fork, record
+from .parts import START, Fuse, FusedDatabase, check_every_death, delivery, record, rules_of
 
 RULES = """title: Call
 name: Get
@@ -43,9 +39,7 @@ CUTS_AT_MOST = 1000
 
 @pytest.fixture(scope="module")
 def rules(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("rules")
-    (folder / "rules.yml").write_text(RULES)
-    return load_rules([folder], shipped=False)
+    return rules_of(tmp_path_factory.mktemp("rules"), RULES)
 
 
 def deliveries():
@@ -79,37 +73,10 @@ def contents(path):
     }
 
 
-def cycle_in_a_process(path, rules, fuse_at):
-    child = fork()
-    if child == 0:
-        try:
-            cycle(path, rules, Fuse(fuse_at))
-        except BaseException:  # noqa: BLE001 the child must end here, whatever happened
-            os._exit(1)
-        os._exit(0)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert code in (0, Fuse.EXIT)
-    return code == Fuse.EXIT
-
-
 def test_death_at_every_call_of_the_store(memory, rules):
-    cycle(memory / "whole", rules)
-    expected = contents(memory / "whole")
-    assert {alert[1] for alert in expected} == {"Burst", "Bursts", "Only one"}
+    survived_at = check_every_death(
+        memory, lambda path, fuse: cycle(path, rules, fuse), contents, range(1, CUTS_AT_MOST)
+    )
 
-    # a state file that is made already, because the making has tests of its own
-    Store(Database(memory / "made")).close()
-    survived_at = None
-    for n in range(1, CUTS_AT_MOST):
-        path = memory / str(n)
-        shutil.copy(memory / "made", path)
-        died = cycle_in_a_process(path, rules, n)
-        cycle(path, rules)
-        assert contents(path) == expected
-        if not died:
-            survived_at = n
-            break
-        path.unlink()
-
-    assert survived_at is not None
+    assert {alert[1] for alert in contents(memory / "whole")} == {"Burst", "Bursts", "Only one"}
     assert survived_at > 100

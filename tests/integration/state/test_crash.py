@@ -1,7 +1,6 @@
 """A power cut at any call of store, source, archive and notifier loses nothing and repeats one send at most."""
 
 import json
-import os
 import random
 import shutil
 from collections import Counter
@@ -15,7 +14,7 @@ from trailwatch.store.outbox import OutboxState
 from trailwatch.store.store import Store
 from trailwatch.testing import FixedClock
 
-from .parts import START, FileMailbox, Fuse, NameEngine, ScriptedHistory, archived_ids, fork, run_cycle
+from .parts import START, FileMailbox, NameEngine, ScriptedHistory, archived_ids, dies, run_cycle
 
 WINDOWS = 3
 CUTS_AT_MOST = 1000
@@ -32,18 +31,8 @@ class Place:
         shutil.copy(new_state, self.paths[0])
         self.windows = windows
 
-    def cycle_in_a_process(self, fuse_at):
-        """Whether the fuse burnt through."""
-        child = fork()
-        if child == 0:
-            try:
-                run_cycle(*self.paths, windows=self.windows, fuse=Fuse(fuse_at))
-            except BaseException:  # noqa: BLE001 the child must end here, whatever happened
-                os._exit(1)
-            os._exit(0)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        assert code in (0, Fuse.EXIT)
-        return code == Fuse.EXIT
+    def dies(self, fuse_at):
+        return dies(lambda fuse: run_cycle(*self.paths, windows=self.windows, fuse=fuse), fuse_at)
 
     def check(self, interrupted_at_most):
         expected = group(
@@ -91,7 +80,7 @@ def test_death_at_every_call_of_a_cycle(memory, new_state, share):
     survived_at = None
     for n in range(1 + share, CUTS_AT_MOST, SHARES):
         place = Place(memory / str(n), new_state)
-        died = place.cycle_in_a_process(n)
+        died = place.dies(n)
         run_cycle(*place.paths, windows=WINDOWS)
         place.check(interrupted_at_most=1)
         if not died:
@@ -107,7 +96,7 @@ def test_death_at_every_call_of_a_cycle(memory, new_state, share):
 def test_death_again_and_again_at_random_calls(memory, new_state, seed):
     chance = random.Random(seed)
     place = Place(memory / "place", new_state, windows=6)
-    deaths = sum(place.cycle_in_a_process(chance.randint(1, 120)) for _ in range(8))
+    deaths = sum(place.dies(chance.randint(1, 120)) for _ in range(8))
     # a mail whose sender died twice in a row waits before its next attempt
     for hours in (1, 3, 5):
         run_cycle(*place.paths, windows=6, clock=FixedClock.at(START + hours * 3600))

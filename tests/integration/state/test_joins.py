@@ -8,13 +8,12 @@ import pytest
 
 from trailwatch.detect.engine import Engine
 from trailwatch.pipeline import Pipeline
-from trailwatch.rules.catalog import load_rules
 from trailwatch.store.alerts import AlertFilter
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
 from trailwatch.testing import FixedClock
 
-from .parts import START, delivery, record
+from .parts import START, delivery, record, rules_of
 
 RULE = """title: First
 name: first
@@ -52,11 +51,8 @@ def with_value(number, name, path, value):
     return event
 
 
-def rules_of(folder, first, second):
-    (folder / "rules.yml").write_text(RULE.replace("FIRST", first).replace("SECOND", second))
-    ruleset = load_rules([folder], shipped=False)
-    assert not ruleset.problems
-    return ruleset
+def joining(folder, first, second):
+    return rules_of(folder, RULE.replace("FIRST", first).replace("SECOND", second))
 
 
 def told(rules, *events):
@@ -71,7 +67,7 @@ def told(rules, *events):
 @pytest.mark.parametrize("join", JOINS)
 def test_what_one_event_makes_and_another_uses_is_joined(tmp_path, join):
     first, second, value = JOINS[join]
-    rules = rules_of(tmp_path, first, second)
+    rules = joining(tmp_path, first, second)
     made, used = with_value(1, "First", first, f"{value}1"), with_value(60, "Second", second, f"{value}1")
     other = with_value(50, "Second", second, f"{value}2")
 
@@ -81,7 +77,7 @@ def test_what_one_event_makes_and_another_uses_is_joined(tmp_path, join):
 
 
 def test_a_call_about_three_machines_meets_what_one_of_them_does(tmp_path):
-    rules = rules_of(tmp_path, "requestParameters.instancesSet.items.instanceId", "requestParameters.target")
+    rules = joining(tmp_path, "requestParameters.instancesSet.items.instanceId", "requestParameters.target")
     three = with_value(
         1, "First", "requestParameters.instancesSet.items", [{"instanceId": f"i-{n}"} for n in range(3)]
     )

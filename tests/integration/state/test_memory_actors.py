@@ -7,13 +7,12 @@ import pytest
 from trailwatch.detect.engine import Engine
 from trailwatch.enrich.documentation import ExampleAddresses
 from trailwatch.pipeline import Pipeline
-from trailwatch.rules.catalog import load_rules
 from trailwatch.store.alerts import AlertFilter
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
 from trailwatch.testing import FixedClock
 
-from .parts import START, delivery, record
+from .parts import START, delivery, record, rules_of
 
 DAY = 86400
 NOON = START // DAY * DAY + DAY // 2
@@ -45,11 +44,7 @@ correlation: {type: temporal_ordered, rules: [new_address, key_made], group-by: 
 
 @pytest.fixture(scope="module")
 def rules(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("rules")
-    (folder / "rules.yml").write_text(RULES)
-    ruleset = load_rules([folder], shipped=False)
-    assert not ruleset.problems
-    return ruleset
+    return rules_of(tmp_path_factory.mktemp("rules"), RULES)
 
 
 def by_session(number, at, name, address):

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-
 import pytest
 
 from trailwatch.detect.engine import Engine
 from trailwatch.detect.suppress import Suppressor
 from trailwatch.enrich.documentation import ExampleAddresses
 from trailwatch.pipeline import Pipeline
-from trailwatch.rules.catalog import load_rules
 from trailwatch.rules.suppression import Suppression
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
 from trailwatch.testing import FixedClock
 
-from .parts import START, Fuse, FusedDatabase, delivery, fork, record
+from .parts import START, Fuse, FusedDatabase, check_every_death, delivery, record, rules_of
 
 DAY = 86400
 NOON = START // DAY * DAY + DAY // 2
@@ -67,11 +63,7 @@ SHARES = 4
 
 @pytest.fixture(scope="module")
 def rules(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("rules")
-    (folder / "rules.yml").write_text(RULES)
-    ruleset = load_rules([folder], shipped=False)
-    assert not ruleset.problems
-    return ruleset
+    return rules_of(tmp_path_factory.mktemp("rules"), RULES)
 
 
 def by_session(number, at, name, key, address=LONDON):
@@ -136,19 +128,6 @@ def contents(path):
     return rows
 
 
-def cycle_in_a_process(path, rules, fuse_at):
-    child = fork()
-    if child == 0:
-        try:
-            cycle(path, rules, Fuse(fuse_at))
-        except BaseException:  # noqa: BLE001 the child must end here, whatever happened
-            os._exit(1)
-        os._exit(0)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert code in (0, Fuse.EXIT)
-    return code == Fuse.EXIT
-
-
 def test_what_a_whole_cycle_leaves(memory, rules):
     cycle(memory / "whole", rules)
     found = contents(memory / "whole")
@@ -164,21 +143,11 @@ def test_what_a_whole_cycle_leaves(memory, rules):
 
 @pytest.mark.parametrize("share", range(SHARES))
 def test_death_at_every_call_of_the_store(memory, rules, share):
-    cycle(memory / "whole", rules)
-    expected = contents(memory / "whole")
-    # a state file that is made already, because the making has tests of its own
-    Store(Database(memory / "made")).close()
-    survived_at = None
-    for n in range(1 + share, CUTS_AT_MOST, SHARES):
-        path = memory / str(n)
-        shutil.copy(memory / "made", path)
-        died = cycle_in_a_process(path, rules, n)
-        cycle(path, rules)
-        assert contents(path) == expected
-        if not died:
-            survived_at = n
-            break
-        path.unlink()
+    survived_at = check_every_death(
+        memory,
+        lambda path, fuse: cycle(path, rules, fuse),
+        contents,
+        range(1 + share, CUTS_AT_MOST, SHARES),
+    )
 
-    assert survived_at is not None
     assert survived_at > 150
