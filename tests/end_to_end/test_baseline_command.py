@@ -40,15 +40,12 @@ def logs(tmp_path):
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path, command):
     (tmp_path / "tw.toml").write_text(f'[store]\npath = "{tmp_path}/state.sqlite3"\n')
 
     def call(*words, code=0):
         variables = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": "", "XDG_STATE_HOME": ""}
-        arguments = ["--config", str(tmp_path / "tw.toml"), *words]
-        result = CliRunner(env=variables).invoke(main, arguments, catch_exceptions=False)
-        assert result.exit_code == code, result.output
-        return result
+        return command("--config", tmp_path / "tw.toml", *words, code=code, environment=variables)
 
     return call
 

@@ -1,21 +1,17 @@
 import json
 
 import pytest
-from click.testing import CliRunner
 
 from trailwatch.archive import Archive
-from trailwatch.cli.main import main
 from trailwatch.errors import SourceError, UsageError
 from trailwatch.testing import event
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path, command):
     def events(*words, code=0, environment=None):
         variables = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": "", "XDG_STATE_HOME": "", **(environment or {})}
-        result = CliRunner(env=variables).invoke(main, ["events", *map(str, words)], catch_exceptions=False)
-        assert result.exit_code == code, result.output
-        return result
+        return command("events", *words, code=code, environment=variables)
 
     return events
 

@@ -6,9 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from trailwatch.cli.main import main
 from trailwatch.testing import event
 
 TRAILWATCH = str(Path(sys.executable).with_name("trailwatch"))
@@ -39,15 +37,13 @@ def rules(tmp_path):
 
 
 @pytest.fixture
-def run(tmp_path, rules):
+def run(tmp_path, rules, command):
     """Calls the command on the test's own rules, with nothing of this machine's configuration."""
 
     def scan(*words, stdin=b"", code=0):
-        arguments = ["--config", own_rules_only(tmp_path), "scan", "--rules", str(rules), *map(str, words)]
+        arguments = ["--config", own_rules_only(tmp_path), "scan", "--rules", rules, *words]
         variables = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": "", "XDG_STATE_HOME": ""}
-        result = CliRunner(env=variables).invoke(main, arguments, input=stdin, catch_exceptions=False)
-        assert result.exit_code == code, result.output
-        return result
+        return command(*arguments, code=code, environment=variables, stdin=stdin)
 
     return scan
 

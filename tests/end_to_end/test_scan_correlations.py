@@ -6,9 +6,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from click.testing import CliRunner
 
-from trailwatch.cli.main import main
 from trailwatch.cli.scan_pool import SMALL_BYTES
 from trailwatch.testing import event
 
@@ -77,16 +75,14 @@ STORY = [
 
 
 @pytest.fixture
-def scan(tmp_path):
+def scan(tmp_path, command):
     (tmp_path / "rules.yml").write_text(RULES)
     (tmp_path / "trailwatch.toml").write_text("[rules]\nshipped = false\n")
 
     def run(*words):
         start = ["--config", str(tmp_path / "trailwatch.toml"), "scan", "--rules", str(tmp_path / "rules.yml")]
         variables = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": "", "XDG_STATE_HOME": "", "XDG_CACHE_HOME": ""}
-        result = CliRunner(env=variables).invoke(main, [*start, *map(str, words)], catch_exceptions=False)
-        assert result.exit_code == 0, result.output
-        return result.stdout
+        return command(*start, *words, environment=variables).stdout
 
     return run
 

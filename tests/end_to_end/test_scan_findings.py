@@ -3,9 +3,6 @@
 import json
 
 import pytest
-from click.testing import CliRunner
-
-from trailwatch.cli.main import main
 
 ACCOUNT = "111122223333"
 MACHINE = "i-0123456789abcdef0"
@@ -58,14 +55,12 @@ EVENT = {
 
 
 @pytest.fixture
-def scan(tmp_path):
+def scan(tmp_path, command):
     file = tmp_path / "events.jsonl"
 
     def run(*bodies, words=()):
         file.write_text("\n".join(json.dumps(one) for one in bodies))
-        result = CliRunner().invoke(main, ["scan", str(file), *words], env={"XDG_CACHE_HOME": str(tmp_path)})
-        assert result.exit_code == 0, result.output
-        return result.stdout
+        return command("scan", file, *words, environment={"XDG_CACHE_HOME": str(tmp_path)}).stdout
 
     return run
 

@@ -7,24 +7,20 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-
-from trailwatch.cli.main import main
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the recorded events are not here")
 
 
 @pytest.fixture(scope="module")
-def incidents(tmp_path_factory):
+def incidents(tmp_path_factory, command):
     """Scans recorded files, each combination once, with one folder for compiled rules."""
     home = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"), str(tmp_path_factory.mktemp("home")))
 
     @functools.cache
     def scanned(*paths):
         wanted = ["scan", "--workers", "1", "--show", "incidents", "--format", "jsonl"]
-        found = CliRunner(env=home).invoke(main, [*wanted, *(str(DATA / path) for path in paths)])
-        assert found.exit_code == 0, found.output
+        found = command(*wanted, *(DATA / path for path in paths), environment=home)
         return [json.loads(line) for line in found.stdout.splitlines() if line.startswith("{")]
 
     return scanned

@@ -31,18 +31,13 @@ trailwatch:
 
 
 @pytest.fixture
-def trailwatch(tmp_path):
+def trailwatch(tmp_path, command):
     config = tmp_path / "trailwatch.toml"
     config.write_text(f'[store]\npath = "{tmp_path / "state.sqlite3"}"\n[rules]\nshipped = false\n')
 
     def run(*words, expect=0):
-        result = CliRunner(env={"XDG_CACHE_HOME": str(tmp_path / "cache")}).invoke(
-            main, ["--config", str(config), "rules", *map(str, words)]
-        )
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == expect, result.output
-        return result
+        environment = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+        return command("--config", config, "rules", *words, code=expect, environment=environment)
 
     return run
 
@@ -251,17 +246,15 @@ def test_placeholders_and_pipelines_of_the_configuration_and_of_an_option_apply(
     assert "/nowhere.yml" in str(missing.exception)
 
 
-def test_profile_rules_tells_what_each_rule_cost(tmp_path):
+def test_profile_rules_tells_what_each_rule_cost(tmp_path, command):
     config, log = tmp_path / "trailwatch.toml", tmp_path / "log.json"
     config.write_text("[rules]\nshipped = false\n")
     (tmp_path / "made_by_hand.yml").write_text(RULE % "false")
     made = event("CreateUser", requestParameters={"password": "s3cret-word"})
     log.write_text(json.dumps({"Records": [made]}))
 
-    result = CliRunner(env={"XDG_CACHE_HOME": str(tmp_path / "cache")}).invoke(
-        main,
-        ["--config", str(config), "scan", str(log), "--rules", str(tmp_path / "made_by_hand.yml"), "--profile-rules"],
-    )
+    words = ["--config", config, "scan", log, "--rules", tmp_path / "made_by_hand.yml", "--profile-rules"]
+    result = command(*words, environment={"XDG_CACHE_HOME": str(tmp_path / "cache")})
 
     assert "decode records" in result.stderr
     row = next(line for line in result.stderr.splitlines() if line.startswith("made_by_hand"))

@@ -4,9 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from trailwatch.cli.main import main
 from trailwatch.errors import StoreError, UsageError
 from trailwatch.model.severity import Severity
 from trailwatch.pipeline import Pipeline
@@ -40,15 +38,8 @@ def told(tmp_path, clock, config):  # noqa: ARG001 the configuration names this 
 
 
 @pytest.fixture
-def trailwatch(config, told):  # noqa: ARG001 the command has something to show
-    def run(*words):
-        result = CliRunner().invoke(main, ["--config", str(config), *words])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    return run
+def trailwatch(config, told, command):  # noqa: ARG001 the command has something to show
+    return lambda *words: command("--config", config, *words).stdout
 
 
 def listed(trailwatch, *words):
@@ -129,11 +120,8 @@ def test_a_wrong_time_is_a_wrong_option(trailwatch):
         trailwatch("alerts", "list", "--since", "yesterday")
 
 
-def test_close_needs_a_verdict(config):
-    result = CliRunner().invoke(main, ["--config", str(config), "alerts", "close", "0"])
-
-    assert result.exit_code == 2
-    assert "--verdict" in result.stderr
+def test_close_needs_a_verdict(config, command):
+    assert "--verdict" in command("--config", config, "alerts", "close", "0", code=2).stderr
 
 
 def test_ack_does_not_wait_for_a_cycle(trailwatch, told):

@@ -4,9 +4,7 @@ import json
 import time
 
 import pytest
-from click.testing import CliRunner
 
-from trailwatch.cli.main import main
 from trailwatch.detect.attribution import Attribution
 from trailwatch.errors import StoreError
 from trailwatch.model.severity import Severity
@@ -44,15 +42,8 @@ def place(tmp_path, clock):
 
 
 @pytest.fixture
-def trailwatch(place):
-    def run(*words):
-        result = CliRunner().invoke(main, ["--config", str(place), *words])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    return run
+def trailwatch(place, command):
+    return lambda *words: command("--config", place, *words).stdout
 
 
 def listed(trailwatch, *words):

@@ -6,9 +6,7 @@ import json
 import random
 
 import pytest
-from click.testing import CliRunner
 
-from trailwatch.cli.main import main
 from trailwatch.detect.engine import Engine
 from trailwatch.pipeline import Pipeline
 from trailwatch.rules.catalog import load_rules
@@ -106,20 +104,18 @@ def test_order_within_a_day_batches_and_restarts_change_nothing(tmp_path, rules,
     assert alerts_after(tmp_path / "many", rules, batches) == expected
 
 
-def test_a_scan_says_the_same(tmp_path, rules, folder):
+def test_a_scan_says_the_same(tmp_path, rules, folder, command):
     expected = alerts_after(tmp_path / "state", rules, [list(days())])
     records = [bytes(raw) for raw in days()]
     for number in range(3):
         (tmp_path / f"{number}.json").write_bytes(b"\n".join(records[number::3]))
     config = tmp_path / "trailwatch.toml"
     config.write_text(f"[rules]\nshipped = false\ndirs = ['{folder}']\n")
-    paths = [str(tmp_path / f"{number}.json") for number in range(3)]
+    paths = [tmp_path / f"{number}.json" for number in range(3)]
 
-    found = CliRunner(env={"HOME": str(tmp_path)}).invoke(
-        main, ["--config", str(config), "scan", "--show", "alerts", "--format", "jsonl", *paths]
-    )
+    words = ["--config", config, "scan", "--show", "alerts", "--format", "jsonl", *paths]
+    found = command(*words, environment={"HOME": str(tmp_path)})
 
-    assert found.exit_code == 0, found.output
     told = [json.loads(line) for line in found.stdout.splitlines()]
     assert [(one["alert_id"], one["title"], one["principal"]) for one in told] == [one[:3] for one in expected]
 

@@ -4,10 +4,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from click.testing import CliRunner
 
 from trailwatch.archive import Archive
-from trailwatch.cli.main import main
 from trailwatch.config.schema import Config, RetentionSettings
 from trailwatch.detect.suppress import Suppressor
 from trailwatch.errors import NotifyError, StoreError, UsageError
@@ -66,13 +64,9 @@ def config(tmp_path):
 
 
 @pytest.fixture
-def run(config):
+def run(config, command):
     def run(*words, code=0, env=None):
-        result = CliRunner().invoke(main, ["--config", str(config), *words], env={"USER": "dora", **(env or {})})
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == code, result.output
-        return result
+        return command("--config", config, *words, code=code, environment={"USER": "dora", **(env or {})})
 
     return run
 
@@ -387,20 +381,18 @@ def test_preview_counts_in_the_archive_and_in_the_stored_alerts(run, tmp_path):
 
 
 @pytest.mark.usefixtures("config", "filled")
-def test_a_scan_without_a_configuration_hides_nothing_and_one_can_name_others(tmp_path):
+def test_a_scan_without_a_configuration_hides_nothing_and_one_can_name_others(tmp_path, command):
     write(tmp_path)
     plain = {"HOME": str(tmp_path / "home"), "XDG_CONFIG_HOME": None, "TRAILWATCH_CONFIG": None}
     words = ["scan", str(tmp_path / "archive"), "--rules", str(tmp_path / "rules"), "--format", "jsonl"]
     words += ["--only", "rule_StopLogging"]
 
     def alerts(*more):
-        result = CliRunner().invoke(main, [*words, *more], env=plain)
-        assert result.exit_code == 0, result.output
-        return len(result.stdout.splitlines())
+        return len(command(*words, *more, environment=plain).stdout.splitlines())
 
     assert (alerts(), alerts("--suppressions", str(tmp_path / "suppressions.d"))) == (7, 1)
-    both = CliRunner().invoke(main, [*words, "--suppressions", str(tmp_path), "--no-suppressions"], env=plain)
-    assert isinstance(both.exception, UsageError)
+    with pytest.raises(UsageError):
+        alerts("--suppressions", tmp_path, "--no-suppressions")
 
 
 # --- incidents

@@ -5,9 +5,7 @@ import json
 import msgspec
 import pytest
 import yaml
-from click.testing import CliRunner
 
-from trailwatch.cli.main import main
 from trailwatch.detect.engine import Engine
 from trailwatch.errors import UsageError
 from trailwatch.model.severity import Severity
@@ -61,15 +59,8 @@ def place(tmp_path, clock):
 
 
 @pytest.fixture
-def run(place):
-    def run(*words, code=0):
-        result = CliRunner().invoke(main, ["--config", str(place), *words], env={"USER": "dora"})
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == code, result.output
-        return result.stdout
-
-    return run
+def run(place, command):
+    return lambda *words: command("--config", place, *words, environment={"USER": "dora"}).stdout
 
 
 def found(run, what, *words):
@@ -144,7 +135,7 @@ def test_what_is_about_trailwatch_itself_is_no_incident_no_noise_and_cannot_be_s
     run("alerts", "snooze", own, "--for", "1h")
 
 
-def test_a_finding_is_suppressed_like_any_other_alert(run, tmp_path):
+def test_a_finding_is_suppressed_like_any_other_alert(run, command, tmp_path):
     alert_id = alert_of(run, "guardduty:Recon:IAMUser/TorIPCaller")
     run("alerts", "suppress", alert_id, "--reason", "our scanner", "--by", "network", "--no-archive", "--yes")
     (path,) = (tmp_path / "suppressions.d").iterdir()
@@ -154,8 +145,6 @@ def test_a_finding_is_suppressed_like_any_other_alert(run, tmp_path):
     run("suppressions", "check")
     file = tmp_path / "finding.json"
     file.write_text(json.dumps({"detail-type": "GuardDuty Finding", "detail": FINDING}))
-    scanned = CliRunner().invoke(
-        main, ["--config", str(tmp_path / "trailwatch.toml"), "scan", str(file), "--format", "jsonl"]
-    )
+    scanned = command("--config", tmp_path / "trailwatch.toml", "scan", file, "--format", "jsonl")
     assert scanned.stdout == ""
     assert "1 match" in scanned.stderr
