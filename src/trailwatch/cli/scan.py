@@ -179,6 +179,7 @@ def _scan(
     workers: int,
 ) -> Result:
     from trailwatch.cli.scan_batch import rest_the_collector
+    from trailwatch.cli.scan_matches import MatchSpool
     from trailwatch.cli.scan_pool import scan_files
     from trailwatch.cli.scan_records import with_records
     from trailwatch.cli.scan_state import ScanState
@@ -186,19 +187,20 @@ def _scan(
 
     rest_the_collector()
     result = Result([], [], [], [], [], Tally())
-    with _progress(sum(file.size for file in files)) as progress, ScanState(rules) as state:
+    size = sum(file.size for file in files)
+    with _progress(size) as progress, ScanState(rules) as state, MatchSpool() as kept:
         stdin: BinaryIO = sys.stdin.buffer
         for found in scan_files(files, job, engine, workers=workers, stdin=stdin, progress=progress):
             memory.take(found)
             state.take(found)
-            result.matches.extend(found.matches)
+            kept.take(found)
             result.rejects.extend(found.rejects)
             result.failures.extend(found.failures)
             result.tally.add(found.tally)
         lineage = state.lineage()
         new = memory.conclude(lineage.actor_at, partial(with_records, files=files))
         state.take(Found(signals=memory.new_signals(lineage.actor_at)))
-        single = suppressions.of_matches([*_once(in_order(result.matches)), *new], lineage.actor_at)
+        single = suppressions.of_matches([*_once(in_order(kept.all())), *new], lineage.actor_at)
         matches, correlated = state.conclude(suppressions)
         alerts, incidents = lineage.incidents(_alerts_of(single, correlated))
         matches = [lineage.of_match(match) for match in (*single, *matches)]
@@ -225,23 +227,24 @@ def _write(result: Result, wanted: Wanted, stream: TextIO) -> list[Alert]:
     from trailwatch.cli import scan_output as out
 
     alerts = [alert for alert in result.alerts if alert.severity >= wanted.least]
+    rows: Iterator[out.Row]  # one after the other: all together can be more than everything else
     fields: Sequence[str]
     if wanted.show == "alerts":
-        rows, columns, fields = [out.alert_row(alert) for alert in alerts], out.ALERT_COLUMNS, out.ALERT_FIELDS
+        rows, columns, fields = map(out.alert_row, alerts), out.ALERT_COLUMNS, out.ALERT_FIELDS
     elif wanted.show == "incidents":
         from trailwatch.cli.incident_output import COLUMNS, FIELDS, incident_row
 
         found = [one for one in result.incidents if one.severity >= wanted.least]
-        rows, columns, fields = [incident_row(one) for one in found], COLUMNS, FIELDS
+        rows, columns, fields = map(incident_row, found), COLUMNS, FIELDS
     else:
         shown = [match for match in result.matches if match.rule.severity >= wanted.least]
-        rows, columns, fields = [out.match_row(match) for match in shown], out.MATCH_COLUMNS, out.MATCH_FIELDS
+        rows, columns, fields = map(out.match_row, shown), out.MATCH_COLUMNS, out.MATCH_FIELDS
     if wanted.form == "jsonl":
         out.write_jsonl(rows, stream)
     elif wanted.form == "csv":
         out.write_csv(rows, fields, stream)
-    elif rows:
-        out.write_table(rows, columns, stream)
+    elif listed := list(rows):
+        out.write_table(listed, columns, stream)
     return alerts
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import BinaryIO, NamedTuple
 
+import msgspec
+
 from trailwatch.decode.containers import split_text
 from trailwatch.decode.window import within
 from trailwatch.detect.engine import Engine
@@ -34,12 +36,12 @@ def rest_the_collector() -> None:
 
 
 def scan_batch(batch: Sequence[LogFile], engine: Engine, job: Job, stdin: BinaryIO | None = None) -> Found:
-    """What was found in some files, together."""
+    """What was found in some files, together; of rejects what is told, without what was delivered."""
     everything = Found()
     for file in batch:
         found = _scan_file(file, engine, job, stdin)
         everything.matches += found.matches
-        everything.rejects += found.rejects
+        everything.rejects += [msgspec.structs.replace(reject, body=b"") for reject in found.rejects]
         everything.failures += found.failures
         everything.signals += found.signals
         everything.links += found.links

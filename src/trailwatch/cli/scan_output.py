@@ -130,7 +130,7 @@ def write_jsonl(rows: Iterable[Row], stream: TextIO) -> None:
     stream.writelines(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
 
 
-def write_csv(rows: Sequence[Row], columns: Sequence[str], stream: TextIO) -> None:
+def write_csv(rows: Iterable[Row], columns: Sequence[str], stream: TextIO) -> None:
     """A header and one line for each row; lists joined by blanks, no cell that a spreadsheet would run or refuse."""
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(columns)

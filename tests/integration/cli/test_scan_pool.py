@@ -31,6 +31,13 @@ def test_results_come_in_the_order_of_the_files_however_long_each_takes(files):
     assert [one.tally.events for one in found] == [1500, 3000, 4500, 6000]
 
 
+def test_a_reject_says_why_and_leaves_what_was_delivered_behind(files):
+    rejects = [one for found in scan_files(files, Job(ENGINE), ENGINE(), workers=2) for one in found.rejects]
+
+    assert [bool(one.reason) for one in rejects] == [True] * 4
+    assert [one.body for one in rejects] == [b""] * 4
+
+
 def test_progress_is_told_for_every_byte(files):
     for workers in (1, 2):
         told = []
