@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import botocore.session
 import msgspec
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from trailwatch.errors import SourceError
@@ -11,6 +12,7 @@ from trailwatch.model.coverage import Interval
 from trailwatch.sources.guardduty import gather, wire
 
 MODEL = botocore.session.get_session().get_service_model("guardduty")
+CALLS = {xform_name(name): name for name in MODEL.operation_names}
 BEGIN = int(datetime(2026, 3, 1, tzinfo=UTC).timestamp())
 WINDOW = Interval(BEGIN, BEGIN + 3600)
 
@@ -19,7 +21,7 @@ class Client:
     """GuardDuty of one region, with so many findings a minute apart."""
 
     def __init__(self, count=0, *, detectors=("d",), errors=None, late=()):
-        self.meta = SimpleNamespace(service_model=MODEL)
+        self.meta = SimpleNamespace(service_model=MODEL, method_to_api_mapping=CALLS)
         self.count = count
         self.detectors = detectors
         self.errors = errors or {}
