@@ -4,6 +4,9 @@ import pytest
 from click.testing import CliRunner
 
 from trailwatch.cli.main import main
+from trailwatch.store.database import Database
+from trailwatch.store.store import Store
+from trailwatch.testing import FixedClock
 
 
 def run_command(*words, code=0, environment=None, stdin=None):
@@ -19,3 +22,14 @@ def run_command(*words, code=0, environment=None, stdin=None):
 @pytest.fixture(scope="session")
 def command():
     return run_command
+
+
+@pytest.fixture
+def clock():
+    return FixedClock()
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store(Database(tmp_path / "state.sqlite3")) as opened:
+        yield opened

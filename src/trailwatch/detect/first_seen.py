@@ -170,10 +170,7 @@ class Memory:
         return [one.number for one in (combination, known) if one is not None]
 
     def _values(self, signal: Signal, actor_of: ActorOf | None) -> tuple[str, ...]:
-        wanted = self._wanted(signal.rule_id).fields
-        if actor_of is None or ACTOR not in wanted:
-            return signal.key
-        return rekeyed(signal.key, wanted, actor_of(signal.brief))
+        return values_of(signal, self._wanted(signal.rule_id).fields, actor_of)
 
     def _wanted(self, rule_id: str) -> FirstSeen:
         wanted = self._rules[rule_id].first_seen
@@ -286,6 +283,13 @@ class Memory:
         seen = ", ".join(f"{name} = {value}" for name, value in told.items())
         what = "again after" if wanted.dormant else "for the first time in"
         return match_of(rule, ident, signal, f"{what} {wanted.history_seconds // DAY} days: {seen}", told)
+
+
+def values_of(signal: Signal, names: Sequence[str], actor_of: ActorOf | None) -> tuple[str, ...]:
+    """What a signal shows of these names, under the actor where they ask for it and he is known."""
+    if actor_of is None or ACTOR not in names:
+        return signal.key
+    return rekeyed(signal.key, names, actor_of(signal.brief))
 
 
 def match_of(rule: Rule, ident: str, event: Signal | Stay, reason: str, context: Mapping[str, str]) -> Match:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
-from trailwatch.detect.first_seen import ActorOf, match_of
+from trailwatch.detect.first_seen import ActorOf, match_of, values_of
 from trailwatch.detect.signal_content import number_of
 from trailwatch.model.identity import alert_id
 from trailwatch.model.match import Match
 from trailwatch.model.sighting import DAY
-from trailwatch.model.signal import ACTOR, Signal, Stay, rekeyed
+from trailwatch.model.signal import Signal, Stay
 from trailwatch.ports import JourneyState
 from trailwatch.rules.rule import Rule, Travel
 
@@ -76,10 +76,7 @@ class Journeys:
         return sorted(found.values(), key=lambda one: (one.time, one.rule.id, one.alert_id, one.event_id))
 
     def _values(self, signal: Signal, actor_of: ActorOf | None) -> tuple[str, ...]:
-        by = self._travel(signal.rule_id).by
-        if actor_of is None or ACTOR not in by:
-            return signal.key
-        return rekeyed(signal.key, by, actor_of(signal.brief))
+        return values_of(signal, self._travel(signal.rule_id).by, actor_of)
 
     def _travel(self, rule_id: str) -> Travel:
         travel = self._rules[rule_id].travel

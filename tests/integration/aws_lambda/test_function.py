@@ -21,7 +21,7 @@ from trailwatch.model.severity import Severity
 from trailwatch.rules.predicate import Field, Op
 from trailwatch.rules.rule import Rule, RuleSet
 from trailwatch.sources.stored_logs import Logs
-from trailwatch.testing import FixedClock, RecordingNotifier, event
+from trailwatch.testing import RecordingNotifier, event
 
 from .conftest import BUCKET, Context
 
@@ -41,11 +41,6 @@ RULES = RuleSet(
         rule("StopLogging", dedup=Dedup(by=("awsRegion",))),
     )
 )
-
-
-@pytest.fixture
-def clock():
-    return FixedClock()
 
 
 @pytest.fixture

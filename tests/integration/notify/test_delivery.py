@@ -23,9 +23,7 @@ from trailwatch.notify.slack_webhook import SlackWebhookNotifier
 from trailwatch.notify.sns import SnsNotifier
 from trailwatch.notify.webhook import WebhookNotifier
 from trailwatch.relay import Policy, relay
-from trailwatch.store.database import Database
 from trailwatch.store.outbox import OutboxState
-from trailwatch.store.store import Store
 from trailwatch.testing import FixedClock
 
 from .receivers import ACCEPTS, DROPS, DROPS_HALF_WAY, HANGS, STOPS, Answer, Receiver, SlackApi, refused
@@ -162,12 +160,6 @@ CHANNELS = {
 def message(number, incident):
     headline = f"number-{number}-of-{incident}"
     return Message(f"id-{headline}", START, "", (), headline, "body", kind=Kind.RESPONSE, thread=incident)
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store(Database(tmp_path / "state.sqlite3")) as opened:
-        yield opened
 
 
 def run(store, clock, notifier, policy=None):

@@ -18,16 +18,10 @@ from trailwatch.store.database import Database
 from trailwatch.store.finding_sources import FindingSource
 from trailwatch.store.store import Store
 from trailwatch.store.trials import Trial
-from trailwatch.testing import FixedClock
 from trailwatch.wiring import load_ruleset, tables_of
 
 WEEK = timedelta(days=7).total_seconds()
 KEY = LookupKey("111122223333", "eu-west-1", "ReadOnly=false")
-
-
-@pytest.fixture
-def clock():
-    return FixedClock()
 
 
 @pytest.fixture

@@ -14,22 +14,8 @@ from trailwatch.model.message import Message
 from trailwatch.service.health import Health, HealthServer
 from trailwatch.service.report import CycleReport, RegionReport
 from trailwatch.store.canaries import Canary
-from trailwatch.store.database import Database
-from trailwatch.store.store import Store
-from trailwatch.testing import FixedClock
 
 REGIONS = "pace = '0.01s'\nplan_requests_per_region = 0\nregions = ['us-east-1']"
-
-
-@pytest.fixture
-def clock():
-    return FixedClock()
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store(Database(tmp_path / "state.sqlite3")) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -19,8 +19,6 @@ from trailwatch.respond.choose import Chosen, Order
 from trailwatch.respond.cloud import AwsCloud
 from trailwatch.respond.grants import policy
 from trailwatch.respond.plan import Drafting, make_plan
-from trailwatch.store.database import Database
-from trailwatch.store.store import Store
 from trailwatch.testing import FixedClock
 
 ACCOUNT = FIRST_ACCOUNT
@@ -193,12 +191,6 @@ def make(lab):
     yield client
     for one in made.values():
         one.close()
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store(Database(tmp_path / "state.sqlite3")) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from trailwatch.store.database import Database
-from trailwatch.store.store import Store
 from trailwatch.testing import FixedClock
 
 from .parts import START
@@ -14,12 +12,6 @@ from .parts import START
 @pytest.fixture
 def clock():
     return FixedClock.at(START)
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store(Database(tmp_path / "state.sqlite3")) as opened:
-        yield opened
 
 
 @pytest.fixture

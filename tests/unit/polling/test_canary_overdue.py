@@ -1,19 +1,9 @@
-import pytest
-
 from trailwatch.service.canary import LOST, judge, overdue
 from trailwatch.store.alerts import AlertFilter
 from trailwatch.store.canaries import Canary
-from trailwatch.store.database import Database
-from trailwatch.store.store import Store
 
 NOW = 1_772_359_200
 WITHIN = 1800
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store(Database(tmp_path / "state.sqlite3")) as opened:
-        yield opened
 
 
 def sent(store, marker, ago, *, back=None, region="eu-west-1"):

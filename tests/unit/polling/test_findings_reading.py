@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import botocore.session
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from trailwatch.config.proof import GuardDutySettings
@@ -19,12 +20,10 @@ from trailwatch.service.findings import FindingsReading
 from trailwatch.service.report import CycleReport
 from trailwatch.service.tasks import Place
 from trailwatch.store.alerts import AlertFilter
-from trailwatch.store.database import Database
-from trailwatch.store.store import Store
-from trailwatch.testing import FixedClock
 
 ACCOUNT = "111122223333"
 MODEL = botocore.session.get_session().get_service_model("guardduty")
+CALLS = {xform_name(name): name for name in MODEL.operation_names}
 KEY = LookupKey(ACCOUNT, "eu-west-1", "GuardDuty")
 
 
@@ -32,7 +31,7 @@ class Region:
     """GuardDuty of one region: what it has, or what it raises."""
 
     def __init__(self, findings=(), error=None):
-        self.meta = SimpleNamespace(service_model=MODEL)
+        self.meta = SimpleNamespace(service_model=MODEL, method_to_api_mapping=CALLS)
         self.findings = findings
         self.error = error
         self.windows = []
@@ -66,17 +65,6 @@ class Access:
     def offers(self, service, region):
         assert service == "guardduty"
         return region in self.offered
-
-
-@pytest.fixture
-def clock():
-    return FixedClock()
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store(Database(tmp_path / "state.sqlite3")) as opened:
-        yield opened
 
 
 def finding(clock, number="a", key="AKIAEXAMPLE000000001", **changes):
