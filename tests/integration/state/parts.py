@@ -193,12 +193,16 @@ class Fuse:
             os._exit(self.EXIT)
 
 
+def fork():
+    """`os.fork` without Python's warning about threads: the child does its work and leaves by `os._exit`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
 def dies(cycle, fuse_at):
     """Runs `cycle` with a fuse, in a process of its own; whether the fuse burnt through."""
-    with warnings.catch_warnings():
-        # about threads, of which the child has none: it runs its cycle and leaves by `os._exit`
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
+    child = fork()
     if child == 0:
         try:
             cycle(Fuse(fuse_at))
