@@ -95,3 +95,15 @@ def test_the_changelog_has_the_version_or_says_that_it_is_unreleased():
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
     assert f"## [{__version__}]" in text or "## [Unreleased]" in text
+
+
+def test_no_id_of_a_test_shows_a_set(request: pytest.FixtureRequest) -> None:
+    """How a set is written depends on the hash seed, and processes that share a run must collect the same tests."""
+    shown = [
+        item.nodeid
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+        for value in item.callspec.params.values()
+        if isinstance(value, set | frozenset) and str(value) in item.callspec.id
+    ]
+    assert shown == []

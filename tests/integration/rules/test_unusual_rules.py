@@ -89,19 +89,26 @@ def told(engine, rules, *events):
 @pytest.mark.parametrize(
     ("different", "expected"),
     [
-        (login(40), set()),
-        (login(40, NEIGHBOUR), {"login_new_address"}),
-        (login(40, agent=CHROME), {"login_new_agent"}),
-        (login(40, hour=3), {"login_unusual_hour"}),
-        (login(40, hour=10), set()),
-        (change(40), set()),
-        (change(40, "CreateFunction20150331", "lambda.amazonaws.com"), {"service_new_for_actor"}),
-        (change(40, region="ap-east-1"), {"region_new_for_actor", "region_new_for_account"}),
-        (change(40, userAgent=SDK), {"key_new_agent"}),
-        (change(40, sourceIPAddress=SYDNEY), {"key_new_network"}),
-        (by_machine(40), set()),
+        pytest.param(login(40), set(), id="a login like all"),
+        pytest.param(login(40, NEIGHBOUR), {"login_new_address"}, id="from next door"),
+        pytest.param(login(40, agent=CHROME), {"login_new_agent"}, id="with another browser"),
+        pytest.param(login(40, hour=3), {"login_unusual_hour"}, id="in the night"),
+        pytest.param(login(40, hour=10), set(), id="an hour later"),
+        pytest.param(change(40), set(), id="a change like all"),
+        pytest.param(
+            change(40, "CreateFunction20150331", "lambda.amazonaws.com"),
+            {"service_new_for_actor"},
+            id="in another service",
+        ),
+        pytest.param(
+            change(40, region="ap-east-1"),
+            {"region_new_for_actor", "region_new_for_account"},
+            id="in another region",
+        ),
+        pytest.param(change(40, userAgent=SDK), {"key_new_agent"}, id="with another program"),
+        pytest.param(change(40, sourceIPAddress=SYDNEY), {"key_new_network"}, id="from another continent"),
+        pytest.param(by_machine(40), set(), id="a machine like always"),
     ],
-    ids=str,
 )
 def test_each_difference_is_told_by_the_rule_about_it_and_by_no_other(engine, rules, different, expected):
     found = told(engine, rules, different)
