@@ -14,7 +14,7 @@ from trailwatch.detect.engine import Engine
 from trailwatch.model.match import Found
 from trailwatch.sources.files import LogFile
 
-BATCH_BYTES = 1 << 20
+BATCH_BYTES = 1 << 19
 BATCH_FILES = 64
 SMALL_BYTES = 4 << 20
 """Input below this size is scanned in one process: starting others would take longer."""
@@ -50,7 +50,7 @@ def scan_files(
     from trailwatch.cli.scan_workers import in_processes  # dear to import, and most scans are small
 
     here = partial(scan_batch, engine=engine, job=job, stdin=stdin)
-    yield from in_processes(batches, job, here, min(workers, len(batches)), progress)
+    yield from in_processes(batches, job, engine, here, min(workers, len(batches)), progress)
 
 
 def cores() -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
 
 from trailwatch.cli.scan_batch import Job, Progress, rest_the_collector, scan_batch
 from trailwatch.detect.engine import Engine
@@ -15,81 +17,126 @@ from trailwatch.errors import SourceError
 from trailwatch.model.match import Found
 from trailwatch.sources.files import STDIN, LogFile
 
+HUGE_BYTES = 4 << 20
+"""A file from this size on takes so long that it should not be the last."""
+_AHEAD = 2
+"""So many batches a process knows of, so that it never waits for the next."""
+_FAR_AHEAD = 64
+"""The same where this process has work of its own first."""
+_NUMBER_BYTES = 4
+
 
 def in_processes(
-    batches: list[list[LogFile]],
+    batches: Sequence[list[LogFile]],
     job: Job,
+    engine: Engine,
     here: Callable[[list[LogFile]], Found],
     workers: int,
     progress: Progress,
+    *,
+    forked: bool = sys.platform == "linux",
 ) -> Iterator[Found]:
     """What was found in each batch, in their order.
 
     Args:
         batches: files that are judged together.
-        job: what each process makes its engine from.
+        job: what each process makes its engine from, where it cannot have this one's.
+        engine: the engine of this process.
         here: judges a batch in this process; asked about standard input, which no other process can read.
         workers: how many processes.
         progress: told about every batch that is done.
+        forked: whether processes begin with what this one has loaded; it is safe as long as no thread runs here.
 
     Raises:
         SourceError: a process ended by force.
     """
-    try:
-        yield from _collected(batches, job, here, workers, progress)
-    except BrokenProcessPool as error:
-        raise SourceError(
-            "scan", "a worker process ended by force, most likely for want of memory", "try again with --workers 1"
-        ) from error
+    with _crew(workers, batches, job, engine if forked else None, forked=forked) as lines:
+        try:
+            yield from _collected(lines, batches, here, progress)
+        except (EOFError, ConnectionError) as error:
+            raise SourceError(
+                "scan",
+                "a worker process ended by force, most likely for want of memory",
+                "try again with --workers 1",
+            ) from error
 
 
 def _collected(
-    batches: list[list[LogFile]],
-    job: Job,
+    lines: Sequence[Connection],
+    batches: Sequence[list[LogFile]],
     here: Callable[[list[LogFile]], Found],
-    workers: int,
     progress: Progress,
 ) -> Iterator[Found]:
-    """Largest batches first, so that none is left to the end; what comes back early waits for its turn."""
+    """Huge files first, so that none is left to the end; all others in order, so that little waits for its turn."""
     sizes = [sum(file.size for file in batch) for batch in batches]
     own = [at for at, batch in enumerate(batches) if any(file.path == STDIN for file in batch)]
-    away = sorted(set(range(len(batches))) - set(own), key=lambda at: (-sizes[at], at))
+    away = deque(sorted({*range(len(batches))}.difference(own), key=lambda at: (-(sizes[at] // HUGE_BYTES), at)))
+    under_way = len(away)
+    for _ in range(_FAR_AHEAD if own else _AHEAD):
+        for line in lines:
+            _hand_out(away, line)
     done: dict[int, Found] = {}
+    for at in own:
+        done[at] = here(batches[at])
+        progress(sizes[at])
     following = 0
-    with ProcessPoolExecutor(workers, _context(), _start_worker, (job,)) as pool:
-        pending: dict[Future[Found], int] = {pool.submit(_work, batches[at]): at for at in away}
-        for at in own:
-            done[at] = here(batches[at])
+    while done or under_way:
+        while following in done:
+            yield done.pop(following)
+            following += 1
+        ready = wait(lines) if under_way else ()
+        for line in (line for line in lines if line in ready):
+            at, found = line.recv()
+            if isinstance(found, Exception):
+                raise found
+            _hand_out(away, line)
+            under_way -= 1
+            done[at] = found
             progress(sizes[at])
-        try:
-            while pending or done:
-                finished = wait(pending, return_when=FIRST_COMPLETED).done if pending else set()
-                for future in finished:
-                    at = pending.pop(future)
-                    done[at] = future.result()
-                    progress(sizes[at])
-                while following in done:
-                    yield done.pop(following)
-                    following += 1
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _context() -> multiprocessing.context.BaseContext:
-    # a fork shares what is loaded already; it is safe here because no thread runs when the pool starts
-    return multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+def _hand_out(numbers: deque[int], line: Connection) -> None:
+    if numbers:
+        line.send_bytes(numbers.popleft().to_bytes(_NUMBER_BYTES, "big"))
 
 
-_worker: list[tuple[Engine, Job]] = []
-"""The engine of a worker process; a pool gives its functions no other place to keep one."""
+@contextmanager
+def _crew(
+    workers: int, batches: Sequence[list[LogFile]], job: Job, engine: Engine | None, *, forked: bool
+) -> Iterator[list[Connection]]:
+    """The lines to as many processes; they end with the block, whatever they are at."""
+    context = multiprocessing.get_context("fork") if forked else multiprocessing.get_context("spawn")
+    lines, processes = [], []
+    try:
+        for _ in range(workers):
+            line, end = context.Pipe()
+            lines.append(line)
+            process = context.Process(target=_work, args=(end, batches, job, engine), daemon=True)
+            process.start()
+            processes.append(process)
+            end.close()  # so that the line ends with the process
+        yield lines
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join()
+        for line in lines:
+            line.close()
 
 
-def _start_worker(job: Job) -> None:
+def _work(line: Connection, batches: Sequence[list[LogFile]], job: Job, engine: Engine | None) -> None:
+    """A process's life: numbers of batches come in, what was found in them goes out."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process ends the others
-    _worker[:] = [(job.build(), job)]
     rest_the_collector()
-
-
-def _work(batch: list[LogFile]) -> Found:
-    engine, job = _worker[0]
-    return scan_batch(batch, engine, job)
+    number = -1
+    try:
+        engine = engine or job.build()
+        while True:
+            number = int.from_bytes(line.recv_bytes(), "big")
+            line.send((number, scan_batch(batches[number], engine, job)))
+    except (EOFError, ConnectionError):
+        return  # the first process is gone
+    except Exception as error:  # noqa: BLE001 whatever it is, the first process tells it
+        error.add_note(traceback.format_exc())
+        line.send((number, error))

@@ -1,20 +1,26 @@
 import io
 import json
+import multiprocessing
 import os
 import pickle
 from functools import partial
 
 import pytest
 
-from trailwatch.cli.scan_batch import Job
+from trailwatch.cli.scan_batch import Job, scan_batch
 from trailwatch.cli.scan_pool import scan_files
+from trailwatch.cli.scan_workers import in_processes
 from trailwatch.detect.engine import Engine
 from trailwatch.errors import SourceError
-from trailwatch.rules.rule import RuleSet
+from trailwatch.model.rule import RuleInfo
+from trailwatch.model.severity import Severity
+from trailwatch.rules.predicate import Field, Op
+from trailwatch.rules.rule import Rule, RuleSet
 from trailwatch.sources.files import find_files
 from trailwatch.testing import event
 
 ENGINE = partial(Engine, RuleSet())
+INFO = RuleInfo("r-1", "r", "A title", Severity.HIGH, "r.yml:1")
 
 
 @pytest.fixture
@@ -53,9 +59,59 @@ def test_standard_input_is_read_by_this_process_whatever_the_workers(files):
     assert sum(one.tally.events for one in found) == 15_001
 
 
+class Deadly(Engine):
+    """Takes its process along."""
+
+    def evaluate(self, *_):
+        os._exit(1)
+
+    evaluate_whole = evaluate
+
+
 def test_a_worker_that_dies_is_an_error_with_the_way_out(files):
     with pytest.raises(SourceError, match=r"a worker process ended by force.*--workers 1"):
-        list(scan_files(files, Job(partial(os._exit, 1)), ENGINE(), workers=2))
+        list(scan_files(files, Job(partial(Deadly, RuleSet())), Deadly(RuleSet()), workers=2))
+
+
+class Broken(Engine):
+    """Has a mistake."""
+
+    def evaluate(self, *_):
+        raise ZeroDivisionError("by zero")
+
+    evaluate_whole = evaluate
+
+
+def test_a_mistake_in_a_worker_is_told_with_its_place(files):
+    with pytest.raises(ZeroDivisionError, match="by zero") as caught:
+        list(scan_files(files, Job(partial(Broken, RuleSet())), Broken(RuleSet()), workers=2))
+
+    assert "in evaluate" in caught.value.__notes__[0]
+
+
+def test_workers_end_with_whoever_wanted_their_results(files):
+    found = scan_files(files, Job(ENGINE), ENGINE(), workers=2)
+    next(found)
+    at_work = multiprocessing.active_children()
+
+    found.close()
+
+    assert len(at_work) == 2
+    assert multiprocessing.active_children() == []
+
+
+def test_a_worker_begins_with_the_engine_of_the_first_process_or_makes_its_own(files):
+    rules = RuleSet(rules=(Rule(INFO, Field("eventName", Op.EQ, ("ListUsers",))),))
+    job, batches = Job(partial(Engine, rules)), [[file] for file in files]
+
+    def found(engine, **how):
+        return list(in_processes(batches, job, engine, pytest.fail, 2, lambda _: None, **how))
+
+    here = [scan_batch(batch, Engine(rules), job) for batch in batches]
+    assert sum(len(one.matches) for one in here) == 15_000
+    assert found(Engine(rules), forked=True) == here
+    assert found(Engine(RuleSet()), forked=True) != here
+    assert found(Engine(RuleSet()), forked=False) == here
 
 
 def test_what_a_worker_is_given_can_cross_to_a_fresh_process():
