@@ -178,7 +178,7 @@ def test_counters_say_what_became_of_every_record(tmp_path, run):
     counted = {name: stats[name] for name in ("records", "events", "duplicates", "rejects", "matches", "alerts")}
     assert counted == {"records": 6, "events": 3, "duplicates": 1, "rejects": 2, "matches": 2, "alerts": 2}
     assert stats["left_out"] == {"other file": 1}
-    assert {"seconds", "events_per_second", "peak_rss_mb"} <= set(stats)
+    assert {"seconds", "events_per_second", "peak_rss_mb", "compiled"} <= set(stats)
     assert result.stderr.count("reject: ") == 2
 
 

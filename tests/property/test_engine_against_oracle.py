@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from trailwatch.decode.containers import Unpacked
 from trailwatch.detect.engine import Engine
 from trailwatch.detect.explain import explain
 from trailwatch.model.rule import RuleInfo
@@ -106,9 +107,16 @@ def rule_of(condition, name="r"):
 
 
 def found_by_engine(rules, raws):
-    found = Engine(RuleSet(rules=tuple(rules))).evaluate(Delivery("test", raws, range(len(raws))))
+    engine = Engine(RuleSet(rules=tuple(rules)))
+    found = engine.evaluate(Delivery("test", raws, range(len(raws))))
     assert found.tally.reconciles()
     assert not found.rejects
+    file = Unpacked("test", b'{"Records":[' + b",".join(map(bytes, raws)) + b"]}")
+    for whole in (
+        engine.evaluate_whole(file),
+        Engine(RuleSet(rules=tuple(rules)), glance=False).evaluate_whole(file),
+    ):
+        assert whole is None or msgspec.to_builtins(whole) == msgspec.to_builtins(found)
     return {(match.position, match.rule.id) for match in found.matches}
 
 
@@ -120,7 +128,10 @@ def found_by_engine(rules, raws):
 )
 @given(st.lists(predicates, min_size=1, max_size=4), st.lists(records(), min_size=1, max_size=4))
 def test_engine_and_explanation_say_what_the_oracle_says(conditions, events):
-    raws = [msgspec.Raw(json.dumps(event | {"eventID": f"e-{at}"}).encode()) for at, event in enumerate(events)]
+    raws = [
+        msgspec.Raw(json.dumps(event | {"eventID": f"e-{at}"}, separators=(",", ":")).encode())
+        for at, event in enumerate(events)
+    ]
     rules = [rule_of(condition, f"r{at}") for at, condition in enumerate(conditions)]
     decoded = [json.loads(bytes(raw)) for raw in raws]
     expected = {

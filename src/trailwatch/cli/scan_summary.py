@@ -60,6 +60,7 @@ def write_stats(wanted: Wanted, result: Result, alerts: Sequence[Alert], took: f
     import json
 
     from trailwatch.cli.scan_pool import peak_rss_mb
+    from trailwatch.detect.glance import COMPILED
 
     tally = result.tally
     content = {
@@ -78,6 +79,7 @@ def write_stats(wanted: Wanted, result: Result, alerts: Sequence[Alert], took: f
         "seconds": round(took, 3),
         "events_per_second": round(tally.events / took) if took else 0,
         "peak_rss_mb": peak_rss_mb(processes),
+        "compiled": COMPILED,
     }
     with opened(wanted.stats) as stream:
         stream.write(json.dumps(content) + "\n")

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from trailwatch.decode.inflate import LIMIT_BYTES, inflate_prefix, is_gzip
 from trailwatch.decode.mend import is_utf8, mend
-from trailwatch.decode.unfold import LIMIT_RECORD_BYTES, REJECT_KEPT_BYTES, Split, Taken
+from trailwatch.decode.unfold import REJECT_KEPT_BYTES, Split, Taken
 from trailwatch.errors import DecodeError
 from trailwatch.model.match import Reject
 
@@ -40,15 +40,9 @@ class Unpacked(NamedTuple):
     """What the body holds, where that is known without its text."""
 
     @property
-    def clean(self) -> bool:
-        """Whether it may be a trail's file of ordinary size that nothing is wrong with: whole, and valid UTF-8."""
-        return (
-            self.settled is None
-            and self.broken is None
-            and self.text[:1] == b"{"
-            and len(self.text) <= LIMIT_RECORD_BYTES
-            and is_utf8(self.text)
-        )
+    def whole(self) -> bool:
+        """Whether it may be a trail's file that was inflated to its end."""
+        return self.settled is None and self.broken is None and self.text[:1] == b"{"
 
 
 def has_room(text: bytes, events: int) -> bool:

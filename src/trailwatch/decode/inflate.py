@@ -17,9 +17,7 @@ LIMIT_RATIO = 300
 
 _MAGIC = b"\x1f\x8b"
 _GZIP_ONLY = 31
-_FIRST_CHUNK = 1 << 20
 _LATER_CHUNK = 1 << 12
-_STEP_BYTES = 8 << 20
 
 
 class Inflated(NamedTuple):
@@ -50,6 +48,7 @@ def inflate(body: bytes, limit_bytes: int = LIMIT_BYTES, origin: str = "") -> by
 def inflate_prefix(body: bytes, limit_bytes: int = LIMIT_BYTES, origin: str = "") -> Inflated:
     """What can be inflated before the body breaks; nothing where a limit is passed."""
     view = memoryview(body)
+    most = min(limit_bytes, max(FREE_BYTES, LIMIT_RATIO * len(body)))
     out: list[bytes] = []
     at, total = 0, 0
     while at < len(body):
@@ -58,24 +57,24 @@ def inflate_prefix(body: bytes, limit_bytes: int = LIMIT_BYTES, origin: str = ""
                 break
             return _broken(out, origin, f"bytes that are no gzip member at byte {at} of {len(body)}")
         start, member = at, isal_zlib.decompressobj(_GZIP_ONLY)
-        chunk = _LATER_CHUNK if start else _FIRST_CHUNK
+        chunk = _LATER_CHUNK if start else len(body)
         pending: bytes | memoryview = b""
         while not member.eof:
             if not pending:
                 pending = view[at : at + chunk]
                 at += len(pending)
-                chunk = min(chunk * 2, _FIRST_CHUNK)
+                chunk *= 2
             ended = not pending
             try:
-                piece = member.decompress(pending, min(_STEP_BYTES, limit_bytes - total + 1))
+                piece = member.decompress(pending, most - total + 1)
             except isal_zlib.error as error:  # type: ignore[misc]  # its stub gives an instance for the class
                 return _broken(out, origin, f"corrupt gzip member at byte {start}: {error}")
             if ended and not piece:
                 return _broken(out, origin, f"the gzip member at byte {start} ends early, at byte {len(body)}")
             pending = member.unconsumed_tail
             total += len(piece)
-            if total > limit_bytes or (total > FREE_BYTES and total > LIMIT_RATIO * at):
-                return Inflated(b"", _too_large(origin, total, at, limit_bytes))
+            if total > most:
+                return Inflated(b"", _too_large(origin, total, len(body), limit_bytes))
             out.append(piece)
         at -= len(member.unused_data)
     return Inflated(out[0] if len(out) == 1 else b"".join(out), None)

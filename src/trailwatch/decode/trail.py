@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, overload
 
 import msgspec
@@ -82,3 +82,31 @@ class RecordTexts(Sequence[msgspec.Raw]):
             return record if self._decode(record) == event else None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
+
+
+class PlacedTexts(Sequence[msgspec.Raw]):
+    """The texts of some records of a trail's file, of which it is known where they lie.
+
+    Args:
+        text: the file.
+        places: begin and end by the numbers of the records.
+        count: how many records the file has, these among them.
+    """
+
+    def __init__(self, text: bytes, places: Mapping[int, tuple[int, int]], count: int) -> None:
+        self._text = text
+        self._places = places
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, at: int) -> msgspec.Raw: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[msgspec.Raw]: ...
+    def __getitem__(self, at: int | slice) -> msgspec.Raw | list[msgspec.Raw]:
+        if isinstance(at, slice):
+            return [self[number] for number in range(self._count)[at]]
+        begin, end = self._places[at]
+        return msgspec.Raw(self._text[begin:end])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from msgspec import UNSET
 
 from trailwatch.detect.derived import is_aws_service
+from trailwatch.detect.glance import parts_of
 from trailwatch.detect.leaf import REFERENCES, ValueTest, text_of, value_test
 from trailwatch.detect.schema import PLAIN_FIELDS
 from trailwatch.rules.predicate import Field, Op
+from trailwatch.rules.regex import needed_texts
 
 VALUES_KEPT = 4096
 LONGEST_KEPT = 512
@@ -47,9 +49,12 @@ class Classes(dict[Any, int]):
         self._starts: list[tuple[int, tuple[str, ...]]] = []
         self._ends: list[tuple[int, tuple[str, ...]]] = []
         self._tests: list[tuple[int, ValueTest]] = []
+        self._searched: list[tuple[int, tuple[str, ...], ValueTest]] = []
+        """Patterns, with what a text must have for one to be found in it."""
         self._without: dict[Any, int] = {None: 0, UNSET: 0}
         for bit, field in enumerate(fields):
             self._add(field, 1 << bit)
+        self._may_contain = parts_of([part for _, part in self._contained])
         self._any_start = tuple(part for _, parts in self._starts for part in parts)
         self._any_end = tuple(part for _, parts in self._ends for part in parts)
 
@@ -71,19 +76,26 @@ class Classes(dict[Any, int]):
             for value in field.values:
                 text = str(value) if cased else str(value).lower()
                 table[text] = table.get(text, 0) | bit
+        elif field.op is Op.RE and len(field.values) == 1 and (needed := needed_texts(text_of(field.values[0]))):
+            self._searched.append((bit, needed, value_test(field)))
         else:
             self._tests.append((bit, value_test(field)))
 
     def __missing__(self, value: Any) -> int:
+        number = self.classify(value)
+        if type(value) is not str or len(value) <= LONGEST_KEPT:
+            if len(self) >= VALUES_KEPT:
+                self.clear()
+            self[value] = number
+        return number
+
+    def classify(self, value: Any) -> int:
+        """The class of a value, which is not remembered."""
         mask = self._without[value] if value is None or value is UNSET else self._mask(value)
         number = self._numbers.get(mask)
         if number is None:
             number = self._numbers[mask] = len(self.masks)
             self.masks.append(mask)
-        if type(value) is not str or len(value) <= LONGEST_KEPT:
-            if len(self) >= VALUES_KEPT:
-                self.clear()
-            self[value] = number
         return number
 
     def forget(self) -> None:
@@ -95,7 +107,14 @@ class Classes(dict[Any, int]):
     def _mask(self, value: str | bool) -> int:
         text = value if isinstance(value, str) else "true" if value else "false"
         lower = text.lower()
-        mask = self._equal.get(lower, 0) | self._equal_cased.get(text, 0) | self._part_mask(lower)
+        mask = self._equal.get(lower, 0)
+        if self._equal_cased:
+            mask |= self._equal_cased.get(text, 0)
+        if self._contained or self._starts or self._ends:
+            mask |= self._part_mask(lower)
+        for bit, needed, test in self._searched:
+            if (not text.isascii() or _has_all(lower, needed)) and test(value):
+                mask |= bit
         for bit, test in self._tests:
             if test(value):
                 mask |= bit
@@ -103,9 +122,10 @@ class Classes(dict[Any, int]):
 
     def _part_mask(self, lower: str) -> int:
         mask = 0
-        for bit, part in self._contained:
-            if part in lower:
-                mask |= bit
+        if self._contained and self._may_contain(lower):
+            for bit, part in self._contained:
+                if part in lower:
+                    mask |= bit
         if self._starts and lower.startswith(self._any_start):
             for bit, parts in self._starts:
                 if lower.startswith(parts):
@@ -115,6 +135,13 @@ class Classes(dict[Any, int]):
                 if lower.endswith(parts):
                     mask |= bit
         return mask
+
+
+def _has_all(text: str, parts: Iterable[str]) -> bool:
+    for part in parts:  # noqa: SIM110 a plain loop: all() with a generator takes twice as long
+        if part not in text:
+            return False
+    return True
 
 
 def _concluded(field: Field) -> ValueTest:

@@ -8,14 +8,15 @@ from contextlib import AbstractContextManager, nullcontext
 import msgspec
 
 from trailwatch.decode.containers import Unpacked, has_room
-from trailwatch.decode.trail import RecordTexts
-from trailwatch.decode.unfold import trail_decoder
+from trailwatch.decode.mend import is_utf8
+from trailwatch.decode.trail import PlacedTexts, RecordTexts
+from trailwatch.decode.unfold import LIMIT_RECORD_BYTES, trail_decoder
 from trailwatch.detect.callers import Callers
 from trailwatch.detect.compile import compile_predicate
 from trailwatch.detect.links import ISSUING_NAMES
 from trailwatch.detect.plans import PlanTable
 from trailwatch.detect.profile import Profile
-from trailwatch.detect.run import Means, Run, are_distinct
+from trailwatch.detect.run import Means, Promising, Run, are_distinct
 from trailwatch.detect.signals import SignalMaker, fields_wanted, wants_of
 from trailwatch.errors import RuleError
 from trailwatch.model.match import Found
@@ -34,6 +35,7 @@ class Engine:
         links: whether links between identities are wanted.
         gathered: whether somebody puts all deliveries together before rules with a memory are asked, see
             `SignalMaker`.
+        glance: whether whole files are looked at before they are decoded, where that is compiled.
         profile: told of everything that costs time.
 
     Raises:
@@ -48,6 +50,7 @@ class Engine:
         tables: AddressBook | None = None,
         links: bool = True,
         gathered: bool = False,
+        glance: bool = True,
         profile: Profile | None = None,
     ) -> None:
         self.profile = profile
@@ -59,7 +62,8 @@ class Engine:
             ordered = [profile.with_clock(rule) for rule in ordered]
         issuing = ISSUING_NAMES if links else frozenset[str]()
         try:
-            table = PlanTable(ordered, fields_wanted(rules) if wants else (), issuing=issuing, profile=profile)
+            further = fields_wanted(rules) if wants else ()
+            table = PlanTable(ordered, further, issuing=issuing, glance=glance, profile=profile)
         except ValueError as error:
             raise _blame(ordered, error) from None
         self._decode_whole = trail_decoder(table.struct).decode
@@ -82,7 +86,27 @@ class Engine:
 
         None for any other body: its records have to be split from each other and judged one by one.
         """
-        if not body.clean:
+        if not body.whole:
+            return None
+        looked = self._glanced(body) or self._decoded(body)
+        if looked is None:
+            return None
+        run, promising = looked
+        with self._stage("judge what could match; matches, signals, links"):
+            run.judge(promising)
+            return run.found()
+
+    def _glanced(self, body: Unpacked) -> tuple[Run, Promising] | None:
+        with self._stage("glance at records, decode what could match"):
+            glanced = self._means.table.glanced(body.text)
+        if glanced is None or not has_room(body.text, glanced.events):
+            return None
+        run = self._run(body.origin, PlacedTexts(body.text, glanced.places, glanced.events))
+        run.leave(glanced.events - len(glanced.promising))
+        return run, glanced.promising
+
+    def _decoded(self, body: Unpacked) -> tuple[Run, Promising] | None:
+        if len(body.text) > LIMIT_RECORD_BYTES or not is_utf8(body.text):  # a record may be too long, too
             return None
         with self._stage("decode records"):
             try:
@@ -93,14 +117,14 @@ class Engine:
                 return None
             if not are_distinct(events):
                 return None
-        texts = RecordTexts(body.text, events, self._means.table.decode)
-        delivery = Delivery(body.origin, texts, range(len(events)))
-        run = Run(self._means, delivery, self.profile)
+        run = self._run(body.origin, RecordTexts(body.text, events, self._means.table.decode))
         with self._stage("look up plans"):
-            promising = run.looked_up(events)
-        with self._stage("judge what could match; matches, signals, links"):
-            run.judge(promising)
-            return run.found()
+            promising = self._means.table.promising(events)
+        run.leave(len(events) - len(promising))
+        return run, promising
+
+    def _run(self, origin: str, records: Sequence[msgspec.Raw]) -> Run:
+        return Run(self._means, Delivery(origin, records, range(len(records))), self.profile)
 
     def _stage(self, name: str) -> AbstractContextManager[None]:
         return nullcontext() if self.profile is None else self.profile.stage(name)

@@ -12,13 +12,15 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from operator import getitem
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
+from trailwatch.decode.mend import is_utf8
 from trailwatch.detect.classes import LONGEST_KEPT, VALUES_KEPT, Classes, plain_path
 from trailwatch.detect.compile import Node, guarded, reduce, slots_of
 from trailwatch.detect.compiled_rule import NOTHING, CompiledRule, Plan
+from trailwatch.detect.glance import glance_of
 from trailwatch.detect.leaf import check
 from trailwatch.detect.needs import by_name, worth_decoding
 from trailwatch.detect.profile import Profile
@@ -79,6 +81,17 @@ class _Then(dict[Any, _Node]):
         return self._make(key)
 
 
+class Glanced(NamedTuple):
+    """What a glance at a trail's file found."""
+
+    promising: list[tuple[int, Any, Plan]]
+    """The decoded events that a rule could match, or whose links are wanted, each with its number and plan."""
+    places: dict[int, tuple[int, int]]
+    """By their numbers, where the records of these begin and end."""
+    events: int
+    """How many events the file has."""
+
+
 class PlanTable:
     """The plans of a set of rules.
 
@@ -91,6 +104,7 @@ class PlanTable:
         further: plain and free-form fields that somebody else wants of the events, besides the rules' conditions.
         issuing: names of events that get a plan of their own even where no rule can match.
         plans_kept: how many plans are remembered before all tables are emptied.
+        glance: whether files are looked at before they are decoded, where that is compiled.
         profile: told of everything that costs time.
 
     Raises:
@@ -104,6 +118,7 @@ class PlanTable:
         *,
         issuing: Collection[str] = (),
         plans_kept: int = PLANS_KEPT,
+        glance: bool = True,
         profile: Profile | None = None,
     ) -> None:
         self._profile = profile
@@ -144,6 +159,8 @@ class PlanTable:
         self.struct = build(sorted(decoded.difference(FREE_FIELDS)), sorted(decoded.intersection(FREE_FIELDS)))
         """What a record is decoded to."""
         self.decode: Callable[[Any], Any] = msgspec.json.Decoder(self.struct).decode
+        taken, classify = decoded.difference(FREE_FIELDS), [classes.classify for classes in self._classes]
+        self._glance = glance_of(taken, self._paths, len(first_paths), classify, self._named) if glance else None
 
     def plan(self, event: Any) -> Plan:
         """The plan for a decoded event."""
@@ -168,6 +185,23 @@ class PlanTable:
                 self._forget()
         return found
 
+    def glanced(self, text: bytes) -> Glanced | None:
+        """The same for a trail's file as it is, of which hardly anything is decoded then.
+
+        None where the file has something unusual, or nothing was compiled that could look at it.
+        """
+        looked = None if self._glance is None else self._glance.promising(text)
+        if self._full:
+            self._forget()
+        if looked is None:
+            return None
+        places, count, ascii_only = looked
+        if not (ascii_only or is_utf8(text)):
+            return None
+        found = self.promising([self.decode(text[begin:end]) for _, begin, end in places])
+        numbered = [(places[at][0], event, plan) for at, event, plan in found]
+        return Glanced(numbered, {number: (begin, end) for number, begin, end in places}, count)
+
     def size(self) -> int:
         """How many plans are kept now."""
         return self._plans
@@ -183,14 +217,18 @@ class PlanTable:
 
     def _first_node(self, values: tuple[Any, ...]) -> _Node:
         """The node for the values of the first look."""
-        key = tuple(map(getitem, self._first_classes, values))
-        node = self._nodes.get(key)
-        if node is None:
-            node = self._nodes[key] = self._begin(key, values[self._name_at])
+        node = self._named(tuple(map(getitem, self._first_classes, values)), values[self._name_at])
         if sum([len(text) for text in values if type(text) is str]) < LONGEST_KEPT:
             if len(self._by_values) >= VALUES_KEPT:
                 self._by_values.clear()
             self._by_values[values] = node
+        return node
+
+    def _named(self, key: tuple[int, ...], name: str) -> _Node:
+        """The node for the classes of the first look."""
+        node = self._nodes.get(key)
+        if node is None:
+            node = self._nodes[key] = self._begin(key, name)
         return node
 
     def _begin(self, key: tuple[int, ...], name: str) -> _Node:
@@ -275,6 +313,8 @@ class PlanTable:
         self._plans = 0
         self._nodes.clear()
         self._by_values.clear()
+        if self._glance is not None:
+            self._glance.forget()
         for classes in self._classes:
             classes.forget()
 

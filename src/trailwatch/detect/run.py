@@ -33,6 +33,10 @@ _AT_ONCE = 512
 """Records that are decoded together; a large file's do not all fit the memory."""
 
 
+Promising = Sequence[tuple[int, Any, Plan]]
+"""Decoded events that a rule could match, each with its number in the delivery and its plan."""
+
+
 class Means(NamedTuple):
     """What is made once and used for every delivery."""
 
@@ -109,14 +113,12 @@ class Run:
             else:
                 self._planned(event, Record(raw, event, self._book), position, plan)
 
-    def looked_up(self, events: Sequence[Any]) -> list[tuple[int, Any, Plan]]:
-        """Those of the decoded events that have to be judged, none of them a duplicate."""
-        promising = self._table.promising(events)
-        self._unmatched += len(events) - len(promising)
-        return promising
+    def leave(self, count: int) -> None:
+        """So many events, none of them a duplicate, that no rule can match."""
+        self._unmatched += count
 
-    def judge(self, promising: Sequence[tuple[int, Any, Plan]]) -> None:
-        """The same as `all` for these events."""
+    def judge(self, promising: Promising) -> None:
+        """The same as `all` for these events, none of them a duplicate."""
         records = self._delivery.records
         for number, event, plan in promising:
             if plan.insight:

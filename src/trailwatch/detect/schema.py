@@ -8,7 +8,7 @@ Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-ev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
@@ -41,6 +41,8 @@ sessionCredentialFromConsole
 """
 _IN_ORDER = tuple(_RECORD.split())
 """As records have them: a field that comes where it is expected is found without a search."""
+_FOLLOWS = ("requestID", "eventID")
+"""One that no rule asks for and nearly every record has, and the field that comes after it."""
 _FLAGS = {
     *("readOnly", "managementEvent", "sessionCredentialFromConsole"),
     "userIdentity.sessionContext.attributes.mfaAuthenticated",
@@ -80,6 +82,28 @@ def build(paths: Iterable[str], free: Iterable[str]) -> type[msgspec.Struct]:
             node = node.setdefault(name, {})
         node[last] = kinds[path]
     return _struct("Plain", tree)
+
+
+def layout(paths: Collection[str]) -> list[tuple[str, Any]]:
+    """The fields that records have, in their order, each with its type; None for one that is not taken out.
+
+    Of an object without a field that is taken out, there is only the object.
+
+    Args:
+        paths: what is taken out, as `build` does.
+    """
+    taken = {*paths, *_ALWAYS, *_NEEDED}
+    above = {".".join(path.split(".")[:depth]) for path in taken for depth in range(1, path.count(".") + 2)}
+    types = PLAIN_FIELDS | _NEEDED
+    found: dict[str, Any] = {}
+    for path in _IN_ORDER:
+        names = path.split(".")
+        begins = [".".join(names[:depth]) for depth in range(1, len(names) + 1)]
+        known = next((begin for begin in begins if begin not in above), path)
+        if path == _FOLLOWS[1]:
+            found[_FOLLOWS[0]] = None
+        found[known] = types[path] if path in taken else None
+    return list(found.items())
 
 
 def values_at(paths: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:

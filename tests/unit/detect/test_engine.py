@@ -198,10 +198,11 @@ BODIES = {
 IN_ONE_PASS = {"clean", "one event in two accounts", "an insight", "credentials issued", "nothing"}
 
 
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
 @pytest.mark.parametrize("name", BODIES)
-def test_a_body_read_in_one_pass_gives_what_its_records_give(name):
+def test_a_body_read_in_one_pass_gives_what_its_records_give(name, separators):
     engine = Engine(RuleSet(rules=(rule(),)))
-    body = unpack(json.dumps({"Records": BODIES[name]}).encode(), "test")
+    body = unpack(json.dumps({"Records": BODIES[name]}, separators=separators).encode(), "test")
     parts = split_text(body)
     slowly = engine.evaluate(Delivery("test", parts.records, parts.positions, parts.rejects))
 

@@ -1,0 +1,721 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""The first looks at the events of a trail's file, taken at its bytes: most events end here, as nothing but bytes.
+
+What `trailwatch.detect.plans` does with decoded events, for files that are as CloudTrail writes them. Whatever is
+unusual in a file, from a blank between two values to a number where a text belongs, makes the glance give up, and the
+file is decoded and judged as if there were none. So it decides about speed, never about matches.
+"""
+
+from cpython.unicode cimport PyUnicode_DecodeUTF8
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memchr, memcmp, memcpy, memset
+
+from msgspec import UNSET, DecodeError
+from msgspec.json import Decoder
+
+cdef extern from *:
+    """
+    #include <string.h>
+    #if defined(__SSE2__)
+    #include <emmintrin.h>
+    #endif
+
+    /* The first of these bytes that is a quote, a backslash or a control character; `end` where none is.
+       `*beyond` is no longer 0 where a byte on the way is beyond ASCII, or one shortly behind. */
+    static inline const unsigned char *
+    first_special(const unsigned char *at, const unsigned char *end, unsigned *beyond)
+    {
+    #if defined(__SSE2__) && defined(__GNUC__)
+        const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\\\'), last = _mm_set1_epi8(0x1f);
+        for (; end - at >= 16; at += 16) {
+            __m128i some = _mm_loadu_si128((const __m128i *)at);
+            __m128i found = _mm_or_si128(_mm_cmpeq_epi8(some, quote), _mm_cmpeq_epi8(some, backslash));
+            found = _mm_or_si128(found, _mm_cmpeq_epi8(_mm_min_epu8(some, last), some));
+            int bits = _mm_movemask_epi8(found);
+            *beyond |= _mm_movemask_epi8(some);
+            if (bits)
+                return at + __builtin_ctz(bits);
+        }
+    #endif
+        for (; at < end; at++) {
+            *beyond |= *at & 0x80;
+            if (*at == '"' || *at == '\\\\' || *at < 0x20)
+                return at;
+        }
+        return end;
+    }
+
+    /* Short texts, for which a call of memcmp takes longer. */
+    static inline int
+    is_same(const unsigned char *one, const unsigned char *other, Py_ssize_t size)
+    {
+        unsigned long long a, b;
+        for (; size > 8; one += 8, other += 8, size -= 8) {
+            memcpy(&a, one, 8);
+            memcpy(&b, other, 8);
+            if (a != b)
+                return 0;
+        }
+        for (; size > 0; one++, other++, size--)
+            if (*one != *other)
+                return 0;
+        return 1;
+    }
+
+    static inline unsigned long long
+    mixed(unsigned long long hash, const unsigned char *at, Py_ssize_t size)
+    {
+        unsigned long long word;
+        hash ^= (unsigned long long)size;
+        for (; size > 8; at += 8, size -= 8) {
+            memcpy(&word, at, 8);
+            hash = (hash ^ word) * 0xff51afd7ed558ccdULL;
+            hash ^= hash >> 32;
+        }
+        if (size == 8)
+            memcpy(&word, at, 8);
+        else
+            for (word = 0; size > 0; at++, size--)
+                word = word << 8 | *at;
+        hash = (hash ^ word) * 0xff51afd7ed558ccdULL;
+        return hash ^ hash >> 32;
+    }
+    """
+    const unsigned char *first_special(const unsigned char *at, const unsigned char *end, unsigned *beyond) noexcept nogil
+    bint is_same(const unsigned char *one, const unsigned char *other, Py_ssize_t size) noexcept nogil
+    unsigned long long mixed(unsigned long long hash, const unsigned char *at, Py_ssize_t size) noexcept nogil
+
+ctypedef const unsigned char *Place
+
+cdef enum:
+    MEMBERS = 128
+    OBJECTS = 24
+    SLOTS = 64
+    DEEPEST = 60
+    LONGEST = 512
+    VALUES_KEPT = 4096
+
+SKIP, TEXT, FLAG, NAME, IDENT, TIME = range(6)
+
+cdef enum:
+    _SKIP = 0
+    _TEXT = 1
+    _FLAG = 2
+    _NAME = 3
+    _IDENT = 4
+    _TIME = 5
+    _NESTED = 6
+
+cdef struct Member:
+    Place name
+    Py_ssize_t size
+    int kind
+    int number  # of the slot, or -1; of the object where it is a nested one
+
+cdef struct Token:
+    Place start
+    Py_ssize_t size
+
+
+cdef inline Place after_text(Place at, Place end, unsigned *beyond) noexcept nogil:
+    """Behind the closing quote of a string whose opening quote was read; NULL where it is no plain string."""
+    cdef int digit, number
+    while True:
+        at = first_special(at, end, beyond)
+        if at >= end:
+            return NULL
+        if at[0] == c'"':
+            return at + 1
+        if at[0] != c'\\' or end - at < 2:
+            return NULL
+        if at[1] == c'u':
+            if end - at < 6:
+                return NULL
+            number = 0
+            for digit in range(2, 6):
+                number = number * 16
+                if c'0' <= at[digit] <= c'9':
+                    number += at[digit] - c'0'
+                elif c'a' <= (at[digit] | 32) <= c'f':
+                    number += (at[digit] | 32) - c'a' + 10
+                else:
+                    return NULL
+            if 0xD800 <= number < 0xE000:
+                return NULL
+            at += 6
+        elif at[1] in (c'"', c'\\', c'/', c'b', c'f', c'n', c'r', c't'):
+            at += 2
+        else:
+            return NULL
+
+
+cdef inline bint is_digit(unsigned char c) noexcept nogil:
+    return c'0' <= c <= c'9'
+
+
+cdef inline Place after_number(Place at) noexcept nogil:
+    """The text ends with a NUL, as that of every bytes object."""
+    if at[0] == c'-':
+        at += 1
+    if at[0] == c'0':
+        at += 1
+    elif is_digit(at[0]):
+        while is_digit(at[0]):
+            at += 1
+    else:
+        return NULL
+    if at[0] == c'.':
+        at += 1
+        if not is_digit(at[0]):
+            return NULL
+        while is_digit(at[0]):
+            at += 1
+    if at[0] == c'e' or at[0] == c'E':
+        at += 1
+        if at[0] == c'+' or at[0] == c'-':
+            at += 1
+        if not is_digit(at[0]):
+            return NULL
+        while is_digit(at[0]):
+            at += 1
+    return at
+
+
+cdef inline Place after_word(Place at, Place end) noexcept nogil:
+    """Behind true, false or null; NULL where none is there."""
+    if at[0] == c't':
+        return at + 4 if end - at >= 4 and memcmp(at, b"true", 4) == 0 else NULL
+    if at[0] == c'f':
+        return at + 5 if end - at >= 5 and memcmp(at, b"false", 5) == 0 else NULL
+    return at + 4 if end - at >= 4 and memcmp(at, b"null", 4) == 0 else NULL
+
+
+cdef Place after_value(Place at, Place end, unsigned *beyond) noexcept nogil:
+    """Behind any JSON value without blanks; NULL where none is there, or it is too deep."""
+    cdef uint64_t objects = 0
+    cdef int depth = 0
+    cdef bint name = False
+    while True:
+        if name:
+            if at[0] != c'"':
+                return NULL
+            at = after_text(at + 1, end, beyond)
+            if at == NULL or at[0] != c':':
+                return NULL
+            at += 1
+        name = False
+        if at[0] == c'"':
+            at = after_text(at + 1, end, beyond)
+        elif at[0] == c'{' or at[0] == c'[':
+            if at[1] == at[0] + 2:  # the closing brackets are two further
+                at += 2
+            else:
+                if depth == DEEPEST:
+                    return NULL
+                depth += 1
+                name = at[0] == c'{'
+                objects = objects << 1 | name
+                at += 1
+                continue
+        elif at[0] == c'-' or is_digit(at[0]):
+            at = after_number(at)
+        else:
+            at = after_word(at, end)
+        if at == NULL:
+            return NULL
+        while depth:
+            if at[0] == c',':
+                at += 1
+                name = objects & 1
+                break
+            if at[0] != (c'}' if objects & 1 else c']'):
+                return NULL
+            at += 1
+            depth -= 1
+            objects >>= 1
+        else:
+            return at
+
+
+cdef inline bint is_time(Place at, Py_ssize_t size) noexcept nogil:
+    """Whether a token is a time as CloudTrail writes it: "2026-01-31T23:59:59Z"."""
+    cdef int year, month, day, days, place
+    if size != 22 or at[5] != c'-' or at[8] != c'-' or at[11] != c'T' or at[14] != c':' or at[17] != c':' or at[20] != c'Z':
+        return False
+    for place in range(1, 20):
+        if not is_digit(at[place]) and place not in (5, 8, 11, 14, 17):
+            return False
+    month, day = (at[6] - 48) * 10 + at[7] - 48, (at[9] - 48) * 10 + at[10] - 48
+    year = (at[1] - 48) * 1000 + (at[2] - 48) * 100 + (at[3] - 48) * 10 + at[4] - 48
+    if month == 2:
+        days = 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
+    else:
+        days = 30 if month in (4, 6, 9, 11) else 31
+    if year == 0 or not 1 <= month <= 12 or not 1 <= day <= days:
+        return False
+    return at[12] * 10 + at[13] < 48 * 11 + 24 and at[15] < c'6' and at[18] < c'6'
+
+
+cdef struct Entry:
+    uint64_t hash
+    unsigned char *key
+    Py_ssize_t size
+    int value
+
+
+cdef class _Table:
+    """Tokens, one or several on end, to a number; bounded by who fills it."""
+
+    cdef Entry *entries
+    cdef uint64_t mask
+    cdef int count
+
+    def __cinit__(self):
+        self.mask = 63
+        self.entries = <Entry *> calloc(self.mask + 1, sizeof(Entry))
+        if self.entries == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        if self.entries != NULL:
+            self.clear()
+            free(self.entries)
+
+    cdef void clear(self) noexcept:
+        cdef uint64_t place
+        for place in range(self.mask + 1):
+            free(self.entries[place].key)
+            self.entries[place].key = NULL
+        self.count = 0
+
+    cdef int find(self, uint64_t hash, const Token *tokens, const int *which, int count) noexcept nogil:
+        """The number of the tokens, or -1."""
+        cdef uint64_t place = hash & self.mask
+        cdef Entry *entry
+        cdef const Token *token
+        cdef unsigned char *key
+        cdef Py_ssize_t left
+        cdef int at
+        while True:
+            entry = &self.entries[place]
+            if entry.key == NULL:
+                return -1
+            if entry.hash == hash:
+                key, left = entry.key, entry.size
+                for at in range(count):
+                    token = &tokens[which[at]]
+                    if left < token.size + 1 or not is_same(key, token.start, token.size) or key[token.size] != c',':
+                        break
+                    key += token.size + 1
+                    left -= token.size + 1
+                else:
+                    if left == 0:
+                        return entry.value
+            place = place + 1 & self.mask
+
+    cdef int add(self, uint64_t hash, const Token *tokens, const int *which, int count, int value) except -1:
+        cdef Py_ssize_t size = 0
+        cdef unsigned char *key
+        cdef int at
+        if self.count * 2 > <int> self.mask:
+            self._grow()
+        for at in range(count):
+            size += tokens[which[at]].size + 1
+        key = <unsigned char *> malloc(size)
+        if key == NULL:
+            raise MemoryError
+        self._place(hash, key, size, value)
+        self.count += 1
+        for at in range(count):
+            memcpy(key, tokens[which[at]].start, tokens[which[at]].size)
+            key += tokens[which[at]].size
+            key[0] = c','
+            key += 1
+        return 0
+
+    cdef void _place(self, uint64_t hash, unsigned char *key, Py_ssize_t size, int value) noexcept:
+        cdef uint64_t place = hash & self.mask
+        while self.entries[place].key != NULL:
+            place = place + 1 & self.mask
+        self.entries[place].hash, self.entries[place].key = hash, key
+        self.entries[place].size, self.entries[place].value = size, value
+
+    cdef int _grow(self) except -1:
+        cdef Entry *old = self.entries
+        cdef uint64_t place, mask = self.mask
+        cdef Entry *entries = <Entry *> calloc((mask + 1) * 2, sizeof(Entry))
+        if entries == NULL:
+            raise MemoryError
+        self.entries, self.mask = entries, mask * 2 + 1
+        for place in range(mask + 1):
+            if old[place].key != NULL:
+                self._place(old[place].hash, old[place].key, old[place].size, old[place].value)
+        free(old)
+        return 0
+
+
+cdef class _Second:
+    """Where an event is looked at next, and what came of it for the classes that it was seen with."""
+
+    cdef object node
+    cdef int count
+    cdef int slots[SLOTS]
+    cdef _Table known
+
+    def __init__(self, node):
+        self.node = node
+        self.known = _Table()
+        self.count = len(node.slots)
+        for place, slot in enumerate(node.slots):
+            self.slots[place] = slot
+
+
+cdef class Glance:
+    """Finds the events of a file that a rule could match.
+
+    Args:
+        members: path, kind and slot of the known fields, in the order in which records have them.
+        first: so many slots are looked at first.
+        classify: for each slot what gives the class of a value.
+        begin: gives the node after the first look by its classes and the event's name.
+        name: the slot of that name.
+        nothing: the plan of events that no rule can match.
+        longest: how many bytes a record may have.
+    """
+
+    cdef Member members[MEMBERS]
+    cdef int begins[OBJECTS + 1]
+    cdef int ends[OBJECTS + 1]
+    cdef Token tokens[SLOTS]
+    cdef Token ident
+    cdef uint64_t objects
+    cdef unsigned beyond
+    cdef int slots
+    cdef int firsts[SLOTS]
+    cdef int first_count
+    cdef int name_slot
+    cdef Py_ssize_t longest
+    cdef list names
+    cdef list classify
+    cdef list class_of
+    cdef _Table after_first
+    cdef list seconds
+    cdef dict numbers
+    cdef object begin
+    cdef object nothing
+    cdef object decode
+
+    def __init__(self, members, int first, classify, begin, int name, nothing, Py_ssize_t longest):
+        self.names = []
+        self.classify = list(classify)
+        self.class_of = [_Table() for _ in classify]
+        self.after_first = _Table()
+        self.seconds = [None, None]
+        self.numbers = {}
+        self.begin = begin
+        self.nothing = nothing
+        self.name_slot = name
+        self.longest = longest
+        self.decode = Decoder().decode
+        self.slots = len(self.classify)
+        self.first_count = first
+        for place in range(first):
+            self.firsts[place] = place
+        tree = {}
+        for path, kind, slot in members:
+            *way, last = path.split(".")
+            node = tree
+            for part in way:
+                node = node.setdefault(part, {})
+            node[last] = kind, slot
+        count = self._add(tree)
+        assert count <= MEMBERS and self.slots <= SLOTS
+
+    cdef int _add(self, dict tree) except -1:
+        """Lays out the objects, the outermost first."""
+        cdef int count = 0, number = 0
+        waiting = [tree]
+        while number < len(waiting):
+            self.begins[number] = count
+            for name, what in waiting[number].items():
+                raw = name.encode()
+                self.names.append(raw)
+                self.members[count].name = <Place> PyBytes_AS_STRING(raw)
+                self.members[count].size = PyBytes_GET_SIZE(raw)
+                if isinstance(what, dict):
+                    self.members[count].kind = _NESTED
+                    self.members[count].number = len(waiting)
+                    waiting.append(what)
+                else:
+                    self.members[count].kind, self.members[count].number = what
+                count += 1
+            self.ends[number] = count
+            number += 1
+        return count
+
+    def forget(self):
+        """Drops everything: classes got other numbers."""
+        cdef _Table known
+        self.after_first.clear()
+        for known in self.class_of:
+            known.clear()
+        del self.seconds[2:]
+        self.numbers.clear()
+
+    def promising(self, bytes text):
+        """Number, begin and end of each event in the file that has to be decoded and judged, and how many it has.
+
+        None where the file is none that can be judged so, or has an event twice. It must not be taken for good
+        where it is no valid UTF-8, which is not looked at; last comes whether it is all ASCII.
+        """
+        cdef Place start = <Place> PyBytes_AS_STRING(text)
+        cdef Place end = start + PyBytes_GET_SIZE(text)
+        cdef Place at = start, begin
+        cdef Py_ssize_t number = 0
+        cdef uint64_t *seen
+        cdef uint64_t ident, mask = 1
+        cdef list found = []
+        if end - at < 14 or memcmp(at, b'{"Records":[', 12) != 0:
+            return None
+        at += 12
+        self.beyond = 0
+        while mask < <uint64_t> (end - start) // 128 + 16:
+            mask *= 2
+        seen = <uint64_t *> calloc(mask, sizeof(uint64_t))
+        if seen == NULL:
+            raise MemoryError
+        mask -= 1
+        try:
+            while at[0] == c'{':
+                begin = at
+                at = self._record(at, end)
+                if at == NULL or at - begin > self.longest:
+                    return None
+                ident = mixed(0, self.ident.start, self.ident.size) | 1
+                place = ident >> 8 & mask
+                while seen[place]:
+                    if seen[place] == ident:
+                        return None
+                    place = place + 1 & mask
+                seen[place] = ident
+                if self._is_promising():
+                    found.append((number, begin - start, at - start))
+                number += 1
+                if number * 2 > <Py_ssize_t> mask:
+                    return None
+                if at[0] == c',':
+                    at += 1
+                    if at[0] != c'{':
+                        return None
+                else:
+                    break
+            if end - at != 2 or at[0] != c']' or at[1] != c'}':
+                return None
+        except (DecodeError, UnicodeDecodeError):
+            return None
+        finally:
+            free(seen)
+        return found, number, self.beyond == 0
+
+    cdef Place _record(self, Place at, Place end) noexcept nogil:
+        """Behind a record, whose tokens are taken down; NULL where anything about it is unusual."""
+        memset(self.tokens, 0, self.slots * sizeof(Token))
+        self.ident.start = NULL
+        self.objects = 0
+        at = self._object(0, at, end)
+        if at == NULL or self.ident.start == NULL or self.tokens[self.name_slot].start == NULL:
+            return NULL
+        return at if self.objects & (<uint64_t> 1 << 63) else NULL
+
+    cdef Place _object(self, int number, Place at, Place end) noexcept nogil:
+        cdef int begin = self.begins[number], last = self.ends[number], next = begin, tried
+        cdef Member *member
+        cdef Place name
+        cdef Py_ssize_t size
+        if self.objects >> number & 1 or at[0] != c'{':
+            return NULL
+        self.objects |= <uint64_t> 1 << number
+        at += 1
+        if at[0] == c'}':
+            return at + 1
+        while True:
+            if at[0] != c'"':
+                return NULL
+            name = at + 1
+            at = first_special(name, end, &self.beyond)
+            if at >= end or at[0] != c'"' or at[1] != c':':
+                return NULL
+            size = at - name
+            at += 2
+            member = NULL
+            for tried in range(last - begin):
+                if self.members[next].size == size and is_same(self.members[next].name, name, size):
+                    member = &self.members[next]
+                next += 1
+                if next == last:
+                    next = begin
+                if member != NULL:
+                    break
+            if member == NULL:
+                at = after_value(at, end, &self.beyond)
+            elif member.kind == _NESTED:
+                at = self._object(member.number, at, end)
+            elif member.kind == _SKIP:
+                at = after_value(at, end, &self.beyond)
+            else:
+                at = self._token(member, at, end)
+            if at == NULL:
+                return NULL
+            if at[0] == c',':
+                at += 1
+            elif at[0] == c'}':
+                return at + 1
+            else:
+                return NULL
+
+    cdef Place _token(self, Member *member, Place at, Place end) noexcept nogil:
+        cdef Place start = at
+        cdef Token *token
+        if at[0] == c'"':
+            at = after_text(at + 1, end, &self.beyond)
+        elif member.kind == _TEXT and at[0] == c'n' or member.kind == _FLAG and at[0] in (c't', c'f', c'n'):
+            at = after_word(at, end)
+        else:
+            return NULL
+        if at == NULL:
+            return NULL
+        if member.kind == _TIME:
+            if not is_time(start, at - start):
+                return NULL
+            self.objects |= <uint64_t> 1 << 63
+        elif member.kind == _IDENT:
+            if at - start < 3 or self.ident.start != NULL:
+                return NULL
+            self.ident.start, self.ident.size = start, at - start
+            if first_special(start + 1, at, &self.beyond)[0] != c'"':
+                return NULL
+        elif member.kind == _NAME and at - start < 3:
+            return NULL
+        if member.number >= 0:
+            token = &self.tokens[member.number]
+            if token.start != NULL:
+                return NULL
+            token.start, token.size = start, at - start
+        return at
+
+    cdef bint _is_promising(self) except -1:
+        """Whether a rule could match the event whose tokens were taken down."""
+        cdef uint64_t hash = 0
+        cdef int place, number, none = 0
+        cdef int classes[SLOTS]
+        cdef Token token
+        cdef _Second second
+        for place in range(self.first_count):
+            hash = mixed(hash, self.tokens[self.firsts[place]].start, self.tokens[self.firsts[place]].size)
+        number = self.after_first.find(hash, self.tokens, self.firsts, self.first_count)
+        if number < 0:
+            number = self._first(hash)
+        if number < 2:
+            return number
+        second = <_Second> self.seconds[number]
+        for place in range(second.count):
+            classes[place] = self._class(second.slots[place])
+        token.start, token.size = <Place> classes, second.count * sizeof(int)
+        hash = mixed(0, token.start, token.size)
+        number = second.known.find(hash, &token, &none, 1)
+        if number < 0:
+            key = tuple([classes[place] for place in range(second.count)])
+            number = second.node.then[key].plan is not self.nothing
+            second.known.add(hash, &token, &none, 1, number)
+        return number
+
+    cdef int _first(self, uint64_t hash) except -1:
+        """0 where no rule can match, 1 where one could, otherwise the number of what is looked at next."""
+        cdef int number, place
+        cdef Py_ssize_t size = 0
+        node = self.begin(tuple([self._class(self.firsts[place]) for place in range(self.first_count)]), self._value(self.name_slot))
+        if node.plan is not None:
+            number = node.plan is not self.nothing
+        elif node in self.numbers:
+            number = self.numbers[node]
+        else:
+            number = self.numbers[node] = len(self.seconds)
+            self.seconds.append(_Second(node))
+        for place in range(self.first_count):
+            size += self.tokens[self.firsts[place]].size
+        if size <= LONGEST:
+            if self.after_first.count >= VALUES_KEPT:
+                self.after_first.clear()
+            self.after_first.add(hash, self.tokens, self.firsts, self.first_count, number)
+        return number
+
+    cdef int _class(self, int slot) except -1:
+        """The class of the value in a slot."""
+        cdef Token *token = &self.tokens[slot]
+        cdef _Table known = <_Table> self.class_of[slot]
+        cdef uint64_t hash = mixed(0, token.start, token.size)
+        cdef int number = known.find(hash, self.tokens, &slot, 1)
+        if number < 0:
+            number = self.classify[slot](self._value(slot))
+            if token.size <= LONGEST:
+                if known.count >= VALUES_KEPT:
+                    known.clear()
+                known.add(hash, self.tokens, &slot, 1, number)
+        return number
+
+    cdef object _value(self, int slot):
+        """The value in a slot, as it is in a decoded event."""
+        cdef Token *token = &self.tokens[slot]
+        if token.start == NULL:
+            return UNSET
+        if token.start[0] == c'"' and memchr(token.start, c'\\', token.size) == NULL:
+            return PyUnicode_DecodeUTF8(<char *> token.start + 1, token.size - 2, NULL)
+        return self.decode(PyBytes_FromStringAndSize(<char *> token.start, token.size))
+
+
+cdef extern from "Python.h":
+    bint PyUnicode_IS_ASCII(object text)
+    const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
+
+
+cdef class Parts:
+    """Says of a text whether one of some parts may stand in it, mostly at the price of one pass over it.
+
+    Args:
+        parts: of ASCII only for a sharp answer.
+    """
+
+    cdef unsigned char pairs[8192]
+    cdef list parts
+    cdef bint sharp
+
+    def __init__(self, parts):
+        cdef int pair
+        memset(self.pairs, 0, sizeof(self.pairs))
+        self.parts = [part.encode() for part in parts]
+        self.sharp = all(part.isascii() and len(part) > 1 for part in parts)
+        for part in self.parts if self.sharp else ():
+            pair = part[0] << 8 | part[1]
+            self.pairs[pair >> 3] |= 1 << (pair & 7)
+
+    def __call__(self, str text):
+        cdef Py_ssize_t size, at
+        cdef Place begin
+        cdef int pair
+        if not self.sharp or not PyUnicode_IS_ASCII(text):
+            return True
+        begin = <Place> PyUnicode_AsUTF8AndSize(text, &size)
+        for at in range(size - 1):
+            pair = begin[at] << 8 | begin[at + 1]
+            if self.pairs[pair >> 3] >> (pair & 7) & 1 and self._stands(begin + at, size - at):
+                return True
+        return False
+
+    cdef bint _stands(self, Place at, Py_ssize_t size) except -1:
+        cdef bytes part
+        for part in self.parts:
+            if len(part) <= size and memcmp(PyBytes_AS_STRING(part), at, len(part)) == 0:
+                return True
+        return False
