@@ -11,6 +11,7 @@ A cycle has other things to do than to wait for one that hangs: it goes on, and 
 from __future__ import annotations
 
 import contextlib
+import math
 import random
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -125,6 +126,7 @@ class Sending:
         self._pool: ThreadPoolExecutor | None = None
         self._lock = contextlib.ExitStack()
         self._mine = False
+        self._until = math.inf
 
     def __enter__(self) -> Self:
         return self
@@ -139,7 +141,13 @@ class Sending:
         """Whether the last run left something under way."""
         return bool(self._under_way)
 
-    def run(self, notifiers: Mapping[str, Notifier], deadline: float, patience: float | None = None) -> RelayReport:
+    def run(
+        self,
+        notifiers: Mapping[str, Notifier],
+        deadline: float,
+        patience: float | None = None,
+        until: float = math.inf,
+    ) -> RelayReport:
         """What was done with everything that was due, and with what an earlier run left under way.
 
         Args:
@@ -147,8 +155,10 @@ class Sending:
             deadline: of `clock.monotonic()`; no send begins after it.
             patience: when nothing comes back for so many seconds, what is still under way is left to a later run;
                 without it everything has ended.
+            until: of `clock.monotonic()`; what is under way then is left to a later run, however patient this one is.
         """
         self._report = RelayReport()
+        self._until = until
         self._notifiers = notifiers
         self._noticed = set()
         if not self._mine:
@@ -200,7 +210,7 @@ class Sending:
                 item = self._next(name, deadline)
                 if item is not None:
                     self._begin(item)
-            done = wait(self._under_way, timeout=patience, return_when=FIRST_COMPLETED).done
+            done = wait(self._under_way, timeout=self._left(patience), return_when=FIRST_COMPLETED).done
             if self._under_way and not done:
                 return
             for future in done:
@@ -208,6 +218,11 @@ class Sending:
                 if self._record(item, future) and item.notifier in self._notifiers:
                     idle.append(item.notifier)
                 del self._under_way[future]
+
+    def _left(self, patience: float | None) -> float | None:
+        """How many seconds the next wait may take; None for ever."""
+        left = min(math.inf if patience is None else patience, self._until - self._clock.monotonic())
+        return None if math.isinf(left) else max(0.0, left)
 
     def _begin(self, item: Item) -> None:
         before = self._store.conversations.of(item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -25,7 +26,7 @@ from trailwatch.store.store import RETENTION, Retention, Store
 RELAY_SECONDS = 8.0
 """How long after the budget messages may still begin to leave."""
 PATIENCE_SECONDS = 3.0
-"""When no receiver answered for so long, the cycle goes on; it waits for those that hang at its end."""
+"""When no receiver answered for so long, the cycle goes on; it asks at its end what became of those that hang."""
 HEARTBEAT_SECONDS = 5
 WAITED_FOR_SECONDS = 3600
 """A region that cannot be read holds up what is said of absence no longer than this."""
@@ -99,7 +100,8 @@ class Cycle:
         Raises:
             StoreError: the state file cannot be used, or another run has held the lock for too long.
         """
-        with self._store.cycles.lock() as lock, self._sending:
+        # the lock goes first: whoever waits here for a receiver that hangs keeps no other run from reading
+        with self._sending, self._store.cycles.lock() as lock:
             if not lock.acquire():
                 return self._busy()
             return self._run()
@@ -183,7 +185,7 @@ class Cycle:
             companion.conclude(report, names)
         self._send(report, deadline, always=True)
         if self._sending.unfinished:
-            self._relay(report, deadline, patience=None)
+            self._relay(report, deadline, patience=None, until=deadline + RELAY_SECONDS + PATIENCE_SECONDS)
 
     def _send(self, report: CycleReport, deadline: float, *, always: bool = False) -> None:
         """Tells what is new, so that an alert does not wait until a backlog is read."""
@@ -199,8 +201,14 @@ class Cycle:
     def _notices(self) -> list[str]:
         return [name for name, least in self._routes.items() if least <= Severity.HIGH]
 
-    def _relay(self, report: CycleReport, deadline: float, patience: float | None = PATIENCE_SECONDS) -> None:
-        done = self._sending.run(self._notifiers(), deadline + RELAY_SECONDS, patience)
+    def _relay(
+        self,
+        report: CycleReport,
+        deadline: float,
+        patience: float | None = PATIENCE_SECONDS,
+        until: float = math.inf,
+    ) -> None:
+        done = self._sending.run(self._notifiers(), deadline + RELAY_SECONDS, patience, until)
         report.sent += done.sent
         report.waiting = sum(done.waiting.values())
         report.dead += done.dead

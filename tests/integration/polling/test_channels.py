@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import time
 
 import pytest
@@ -292,3 +293,59 @@ def test_a_secret_that_is_not_set_is_told_before_anything_is_read(watched):
     assert result.returncode == 2
     assert "notify chat: the environment variable SLACK_TOKEN is not set" in result.stderr
     assert watched.lookups() == []
+
+
+HANGING = """
+[rules]
+shipped = false
+dirs = ['{folder}/rules']
+[[notify]]
+type = "webhook"
+name = "hanging"
+url = "{url}"
+timeout = "200s"
+"""
+
+
+def test_a_receiver_that_accepts_and_never_answers_keeps_no_later_run_from_reading_and_gets_it_later(machine):
+    machine.add_rule("trail_stopped", "high", "StopLogging")
+    check = "pace = '0.01s'\nregions = ['us-east-1']\nbudget = '1s'"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        machine.configure(check, HANGING.format(url=url, folder=machine.folder))
+        see(machine, "StopLogging")
+        first = machine.start("check")
+        ended = within(60, lambda: machine.state.exists() and last_cycle(machine))
+        second = machine.run("check")
+        assert first.poll() is None, "it waits for the receiver still"
+    line = first.communicate(timeout=60)[0]
+
+    assert (ended.outcome, ended.process) == ("good", first.pid)
+    assert "1 message waiting" in line
+    assert " good: 1 region" in second.stdout
+    assert "1 message waiting" in second.stdout
+    with machine.store() as store:
+        [(state, attempts)] = store.database.all("SELECT state, attempts FROM outbox")
+    assert (state, attempts) == ("waiting", 1)
+
+    with Receiver().serving() as receiver:
+        machine.configure(check, HANGING.format(url=receiver.url, folder=machine.folder))
+        machine.run("outbox", "retry", "1")
+        assert "1 message sent" in machine.run("check").stdout
+        assert len(receiver.accepted) == 1
+
+
+def last_cycle(machine):
+    with machine.store() as store:
+        return store.cycles.last()
+
+
+def within(seconds, ask):
+    """What `ask` says as soon as it says something."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = ask()
+        if found:
+            return found
+        time.sleep(0.1)
+    return pytest.fail(f"nothing within {seconds} s")

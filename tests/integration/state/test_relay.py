@@ -211,6 +211,24 @@ def test_what_hangs_is_left_alone_while_later_messages_of_others_go_out_and_is_k
     assert outcomes(store, 1, "slow") == [Outcome.ACCEPTED]
 
 
+def test_however_patient_a_run_is_it_leaves_what_hangs_when_its_time_is_over(store, clock):
+    freed = threading.Event()
+
+    class Hanging(Mailbox):
+        def send(self, message):
+            assert freed.wait(30)
+            return super().send(message)
+
+    store.outbox.add(message(1), ["mail"], START)
+    with Sending(store, clock) as sending:
+        for patience in (None, 60):
+            report = sending.run({"mail": Hanging()}, clock.monotonic() + 30, patience, until=clock.monotonic())
+            assert (report.sent, report.waiting, sending.unfinished) == (0, {"mail": 1}, True)
+        freed.set()
+
+    assert outcomes(store, 1) == [Outcome.ACCEPTED]
+
+
 def test_whoever_leaves_it_waits_for_what_hangs_and_repeats_nothing(store, clock):
     freed = threading.Event()
 

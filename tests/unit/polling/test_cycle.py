@@ -16,7 +16,7 @@ from trailwatch.model.severity import Severity
 from trailwatch.pipeline import Pipeline
 from trailwatch.rules.rule import RuleSet
 from trailwatch.service.companions import Quiet
-from trailwatch.service.cycle import Cycle
+from trailwatch.service.cycle import PATIENCE_SECONDS, RELAY_SECONDS, Cycle
 from trailwatch.service.watch import watch
 from trailwatch.sources.poll_plan import Plan
 from trailwatch.store.database import Database
@@ -373,6 +373,39 @@ def test_a_receiver_that_hangs_holds_up_no_reading_and_its_mail_is_kept_as_sent(
     assert order == ["newest read", "all read", "mail accepted"]
     assert (report.outcome, report.sent, report.waiting) == ("good", 1, 0)
     assert world.store.outbox.under_way() == []
+
+
+def test_a_cycle_that_is_over_its_time_ends_while_a_receiver_hangs_and_its_mail_is_kept_as_sent():
+    world, freed, order = World(heartbeat_url="http://127.0.0.1/beat"), threading.Event(), []
+
+    class Hanging(RecordingNotifier):
+        def send(self, message):
+            assert freed.wait(30), "the cycle ends without the receiver"
+            order.append("mail accepted")
+            return super().send(message)
+
+    class Slow(Quiet):
+        def conclude(self, _, names):
+            world.store.outbox.add(Message("m1", world.now, "", (), "look"), names, world.now)
+
+        def follow_up(self, *_):
+            if world.store.outbox.under_way():
+                world.clock.advance(world.check.budget + RELAY_SECONDS + PATIENCE_SECONDS)
+            return False
+
+    class Beats(list):
+        def append(self, _):
+            order.append("cycle over")
+            freed.set()
+
+    world.notifier, world.heartbeats = Hanging("mail"), Beats()
+    report = world.run(companions=[Slow()])
+
+    assert order == ["cycle over", "mail accepted"]
+    assert (report.outcome, report.sent, report.waiting) == ("good", 0, 1)
+    assert world.store.outbox.under_way() == []
+    assert world.store.outbox.waiting_by_notifier() == {}
+    assert [message.id for message in world.notifier.sent] == ["m1"]
 
 
 def test_watch_goes_on_after_a_cycle_that_could_not_run_and_ends_when_told_to():
