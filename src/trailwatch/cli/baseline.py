@@ -183,7 +183,7 @@ def _learn(config: Config, rules: RuleSet, paths: Sequence[str]) -> _Learned:
         state.take(Found(signals=memory.new_signals(lineage.actor_at)))
         _, correlated = state.conclude(ScanSuppressions())
         single = [*matches.values(), *new]
-        alerts, _ = lineage.incidents(
+        alerts = lineage.of_alerts(
             sorted([*group(single), *correlated], key=lambda alert: (alert.first_time, alert.id))
         )
     latest = max((row.seen.last for row in memory.state.rows.values()), default=0)

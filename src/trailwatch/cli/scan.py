@@ -126,7 +126,8 @@ def command(
         processes = 1 if clocked else workers or cores()
         clock = Profile() if clocked else None
         engine = wiring.engine_of(ruleset, silent=silent, tables=book, gathered=gathered, profile=clock)
-        result = _scan(files, job, engine, ruleset, memory, suppressions, processes)
+        incidents = wanted.show == "incidents"
+        result = _scan(files, job, engine, ruleset, memory, suppressions, processes, with_incidents=incidents)
         alerts = _write(result, wanted, stream)
     took = time.perf_counter() - started
     if clock is not None:
@@ -177,6 +178,8 @@ def _scan(
     memory: ScanMemory,
     suppressions: ScanSuppressions,
     workers: int,
+    *,
+    with_incidents: bool,
 ) -> Result:
     from trailwatch.cli.scan_batch import rest_the_collector
     from trailwatch.cli.scan_matches import MatchSpool
@@ -202,7 +205,8 @@ def _scan(
         state.take(Found(signals=memory.new_signals(lineage.actor_at)))
         single = suppressions.of_matches([*_once(in_order(kept.all())), *new], lineage.actor_at)
         matches, correlated = state.conclude(suppressions)
-        alerts, incidents = lineage.incidents(_alerts_of(single, correlated))
+        alerts = lineage.of_alerts(_alerts_of(single, correlated))
+        incidents = lineage.incidents(alerts) if with_incidents else []
         matches = [lineage.of_match(match) for match in (*single, *matches)]
     result.tally.suppressed, result.tally.lapsed = len(suppressions.hidden), suppressions.lapsed
     return result._replace(matches=matches, alerts=alerts, incidents=incidents)

@@ -8,6 +8,7 @@ import msgspec
 
 from trailwatch.detect.incidents import incident_of, others_with, rule_on
 from trailwatch.detect.lineage import Tracer, told
+from trailwatch.model.actor import Actor
 from trailwatch.model.alert import Alert
 from trailwatch.model.incident import Incident, Member
 from trailwatch.model.match import Match
@@ -33,21 +34,31 @@ class ScanLineage:
         actor = self._tracer.trace(match.identity or match.principal, match.time)
         return msgspec.structs.replace(match, actor=told(actor, match.actor))
 
-    def incidents(self, alerts: Sequence[Alert]) -> tuple[list[Alert], list[Incident]]:
-        """The alerts with their actors and incidents, in their order; and the incidents, the worst first."""
-        actors = {one.id: self._tracer.trace(one.identity or one.principal, one.speaks_of.time) for one in alerts}
+    def of_alerts(self, alerts: Sequence[Alert]) -> list[Alert]:
+        """The alerts with their actors and incidents, in their order."""
+        actors = {one.id: self._actor(one) for one in alerts}
         members = [Member(one.id, actors[one.id].key, one.first_time, one.last_time) for one in alerts]
         homes = rule_on(members, {}).homes
-        named = [
+        return [
             msgspec.structs.replace(one, actor=told(actors[one.id], one.actor), incident=homes[one.id])
             for one in alerts
         ]
+
+    def incidents(self, alerts: Sequence[Alert]) -> list[Incident]:
+        """The incidents of all alerts, the worst first; every record of the evidence is read for them.
+
+        Args:
+            alerts: from `of_alerts`.
+        """
         by_incident: dict[str, list[Alert]] = {}
-        for alert in named:
+        for alert in alerts:
             by_incident.setdefault(alert.incident, []).append(alert)
-        everybody = [(actors[one.id].key, one.rule.id, one.first_time, one.last_time) for one in alerts]
+        everybody = [(self._actor(one).key, one.rule.id, one.first_time, one.last_time) for one in alerts]
         found = []
         for incident_id, several in by_incident.items():
-            key = actors[several[0].id].key
+            key = self._actor(several[0]).key
             found.append(incident_of(incident_id, key, several, others_with(everybody, key, several)))
-        return named, sorted(found, key=lambda one: (-one.score, one.first_time, one.id))
+        return sorted(found, key=lambda one: (-one.score, one.first_time, one.id))
+
+    def _actor(self, alert: Alert) -> Actor:
+        return self._tracer.trace(alert.identity or alert.principal, alert.speaks_of.time)

@@ -40,6 +40,7 @@ class Result(NamedTuple):
     """Those of correlations last."""
     alerts: list[Alert]
     incidents: list[Incident]
+    """Empty where nobody wants to see them."""
     rejects: list[Reject]
     failures: list[RuleFailure]
     tally: Tally

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import tomllib
 import typing
@@ -301,5 +300,7 @@ def _with_value(problem: str, value: Any) -> str:
 
 
 def _suggest(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
+    import difflib  # only who made a mistake pays for it
+
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]}?" if close else ""

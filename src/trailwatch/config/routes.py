@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterator
 
@@ -87,6 +86,8 @@ def _route(where: str, route: Route, names: Collection[str]) -> Iterator[ConfigE
 
 
 def _unknown(where: str, what: str, name: str, known: Collection[str]) -> ConfigError:
+    import difflib  # only who made a mistake pays for it
+
     begun = [one for one in known if name and one.startswith(name)]
     close = difflib.get_close_matches(name, list(known), n=1) or begun
     hint = f"; did you mean {close[0]}?" if close else ""

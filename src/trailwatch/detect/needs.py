@@ -39,25 +39,44 @@ def worth_decoding(rules: Sequence[Rule], any_name: Collection[int]) -> frozense
     """
     uses: Counter[str] = Counter()
     always: set[str] = set()
+    for_any = frozenset(any_name)
+    read_by = _Readers()
     for number, rule in enumerate(rules):
-        read = {path for field in fields_of(rule.condition) for path in _read_by(field)}
+        read = {path for field in fields_of(rule.condition) for path in read_by.field(field)}
         uses.update(read)
-        if number in any_name:
+        if number in for_any:
             always |= read
     return frozenset(always.union(path for path, count in uses.items() if count * _RARE >= len(rules)))
 
 
-def _read_by(field: Field) -> Iterator[str]:
-    """The plain and the free-form fields that a test reads."""
-    for path in (field.path, *(map(str, field.values) if field.op in REFERENCES else ())):
-        if path.startswith("derived.ip."):
-            yield "sourceIPAddress"
-        elif path.startswith("derived."):
-            yield "requestParameters"
-        elif path in PLAIN_FIELDS:
-            yield path
-        elif (root := path.partition(".")[0]) in FREE_FIELDS:
-            yield root
+class _Readers:
+    """The plain and the free-form fields that tests read; hundreds of rules test the same few dozen paths."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[str, ...]] = {}
+
+    def field(self, field: Field) -> tuple[str, ...]:
+        """Those that one test reads."""
+        if field.op in REFERENCES:
+            return tuple(name for path in (field.path, *map(str, field.values)) for name in self._path(path))
+        return self._path(field.path)
+
+    def _path(self, path: str) -> tuple[str, ...]:
+        known = self._known.get(path)
+        if known is None:
+            known = self._known[path] = tuple(_fields_behind(path))
+        return known
+
+
+def _fields_behind(path: str) -> Iterator[str]:
+    if path.startswith("derived.ip."):
+        yield "sourceIPAddress"
+    elif path.startswith("derived."):
+        yield "requestParameters"
+    elif path in PLAIN_FIELDS:
+        yield path
+    elif (root := path.partition(".")[0]) in FREE_FIELDS:
+        yield root
 
 
 def names_of(predicate: Predicate) -> frozenset[str] | None:

@@ -6,6 +6,7 @@ passwords, environments of functions hold keys. The names of fields tell.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -26,6 +27,7 @@ _SECRET_NAME = re.compile(
 # these hold names and values that the caller chose: every value is masked
 _ENVIRONMENT_NAMES = frozenset({"environmentvariables", "variables"})
 _SIGNED_QUERY = re.compile(r"(?i)((?:x-amz-signature|x-amz-security-token|x-amz-credential)=)[^&\s\"']+")
+_LONGEST_NAME_KEPT = 100
 _SEPARATORS = re.compile(r"[-_ .]")
 
 
@@ -109,4 +111,12 @@ def _secrets(value: Any) -> Iterator[str]:
 
 
 def _hides(name: str) -> bool:
+    return _hides_known(name) if len(name) <= _LONGEST_NAME_KEPT else _tells_of_secrets(name)
+
+
+def _tells_of_secrets(name: str) -> bool:
     return is_secret_name(name) or name.lower() in _ENVIRONMENT_NAMES
+
+
+# records name few fields, and a caller who makes up names cannot fill the memory with them
+_hides_known = functools.lru_cache(maxsize=4096)(_tells_of_secrets)

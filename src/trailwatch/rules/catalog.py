@@ -203,15 +203,17 @@ def _unique(
 def _choice(
     shipped: Collection[str], profile: str, disabled: Collection[str], only: Collection[str]
 ) -> Callable[[Rule | Correlation], bool]:
+    wanted, unwanted, profiles = frozenset(only), frozenset(disabled), PROFILES[: PROFILES.index(profile) + 1]
+
     def keep(rule: Rule | Correlation) -> bool:
         names = _names(rule)
-        if only:
-            return bool(names & set(only))
-        if names & set(disabled):
+        if wanted:
+            return not wanted.isdisjoint(names)
+        if not unwanted.isdisjoint(names):
             return False
         if rule.info.origin.rpartition(":")[0] not in shipped:
             return True
-        return bool(set(PROFILES[: PROFILES.index(profile) + 1]) & set(rule.info.profiles))
+        return not set(rule.info.profiles).isdisjoint(profiles)
 
     return keep
 

@@ -1,5 +1,6 @@
 import pytest
 
+from trailwatch.model import secrets
 from trailwatch.model.secrets import MASK, Mask, is_secret_name, masked
 
 
@@ -81,3 +82,14 @@ def test_a_secret_that_a_text_cut_short_is_masked_and_a_mere_likeness_is_not():
     assert (
         mask("twice arn:aws:iam::111122223333:role/deploy, arn:aws:iam::111122223333:role/deploy") == "twice ***, ***"
     )
+
+
+def test_names_of_any_length_tell_secrets_and_only_short_ones_are_remembered():
+    before = secrets._hides_known.cache_info().currsize
+    long, short = "x" * 200, "y" * 20
+
+    for start in (long, short):
+        record = {f"{start}Password": "correct horse", f"{start}Passwords": "battery staple"}
+        assert Mask(record)("correct horse, battery staple") == "***, battery staple"
+
+    assert secrets._hides_known.cache_info().currsize == before + 2
