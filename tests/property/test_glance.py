@@ -33,7 +33,7 @@ def table(**options):
         Rule(RuleInfo(f"r{at}", f"r{at}", "T", Severity.LOW, "test:1"), condition)
         for at, condition in enumerate(CONDITIONS)
     ]
-    return PlanTable(rules, issuing=["AssumeRole"], **options)
+    return PlanTable(rules, issuing=Field("eventName", Op.EQ, ("AssumeRole",), cased=True), **options)
 
 
 TABLE = table()

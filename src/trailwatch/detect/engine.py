@@ -13,8 +13,8 @@ from trailwatch.decode.trail import PlacedTexts, RecordTexts
 from trailwatch.decode.unfold import LIMIT_RECORD_BYTES, trail_decoder
 from trailwatch.detect.callers import Callers
 from trailwatch.detect.compile import compile_predicate
-from trailwatch.detect.links import ISSUING_NAMES
-from trailwatch.detect.plans import PlanTable
+from trailwatch.detect.links import ISSUING_NAMES, STATING
+from trailwatch.detect.plans import NEVER, PlanTable
 from trailwatch.detect.profile import Profile
 from trailwatch.detect.run import Means, Promising, Run, are_distinct
 from trailwatch.detect.signals import SignalMaker, fields_wanted, wants_of
@@ -63,7 +63,7 @@ class Engine:
         issuing = ISSUING_NAMES if links else frozenset[str]()
         try:
             further = fields_wanted(rules) if wants else ()
-            table = PlanTable(ordered, further, issuing=issuing, glance=glance, profile=profile)
+            table = PlanTable(ordered, further, issuing=STATING if links else NEVER, glance=glance, profile=profile)
         except ValueError as error:
             raise _blame(ordered, error) from None
         self._decode_whole = trail_decoder(table.struct).decode

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from trailwatch.model.actor import node_text
 from trailwatch.model.principal import Principal, principal_of
 from trailwatch.model.signal import Link
+from trailwatch.rules.predicate import And, Field, Not, Op
 
 ALWAYS = 0
 """Time of a link that holds at any time."""
@@ -303,6 +304,25 @@ ISSUING_NAMES = frozenset(
     }
 )
 """The same names as records spell them."""
+
+STATING = And(
+    (
+        Field("eventName", Op.EQ, tuple(sorted(ISSUING_NAMES)), cased=True),
+        Not(And((Field("errorCode", Op.EXISTS), Not(Field("errorCode", Op.EQ, ("",)))))),
+        Not(
+            And(
+                (
+                    Field("eventName", Op.EQ, ("AssumeRole",), cased=True),
+                    Field("userIdentity.type", Op.EQ, ("AWSService",), cased=True),
+                    Field("userIdentity.invokedBy", Op.EXISTS),
+                    Not(Field("userIdentity.invokedBy", Op.EQ, ("",))),
+                    Not(Field("userIdentity.invokedBy", Op.STARTSWITH, ("ec2.",), cased=True)),
+                )
+            )
+        ),
+    )
+)
+"""What holds for the events that can state links: one of these names, and what `may_issue` says."""
 
 
 def _user(call: _Call, name: str) -> str:

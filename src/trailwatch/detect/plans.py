@@ -18,14 +18,14 @@ import msgspec
 
 from trailwatch.decode.mend import is_utf8
 from trailwatch.detect.classes import LONGEST_KEPT, VALUES_KEPT, Classes, plain_path
-from trailwatch.detect.compile import Node, guarded, reduce, slots_of
+from trailwatch.detect.compile import Node, compile_tree, guarded, reduce, slots_of
 from trailwatch.detect.compiled_rule import NOTHING, CompiledRule, Plan
 from trailwatch.detect.glance import glance_of
 from trailwatch.detect.leaf import check
 from trailwatch.detect.needs import by_name, worth_decoding
 from trailwatch.detect.profile import Profile
 from trailwatch.detect.schema import FREE_FIELDS, build, classes_at, each_found
-from trailwatch.rules.predicate import Field, Op, fields_of
+from trailwatch.rules.predicate import Const, Field, Op, Predicate, fields_of
 from trailwatch.rules.rule import Rule
 
 CLASSES_KEPT = 8192
@@ -48,6 +48,7 @@ _INSIGHT = (
 )
 
 
+NEVER = Const(value=False)
 _ISSUES = Plan(insight=False, issues=True)
 _Left = tuple[tuple[CompiledRule, Node | None], ...]
 """The rules that can still match, with what is left of their conditions; None where that is nothing."""
@@ -102,7 +103,7 @@ class PlanTable:
     Args:
         rules: the rules, in the order in which their matches are told.
         further: plain and free-form fields that somebody else wants of the events, besides the rules' conditions.
-        issuing: names of events that get a plan of their own even where no rule can match.
+        issuing: what holds for events that get a plan of their own even where no rule can match.
         plans_kept: how many plans are remembered before all tables are emptied.
         glance: whether files are looked at before they are decoded, where that is compiled.
         profile: told of everything that costs time.
@@ -116,7 +117,7 @@ class PlanTable:
         rules: Sequence[Rule],
         further: Iterable[str] = (),
         *,
-        issuing: Collection[str] = (),
+        issuing: Predicate = NEVER,
         plans_kept: int = PLANS_KEPT,
         glance: bool = True,
         profile: Profile | None = None,
@@ -125,12 +126,11 @@ class PlanTable:
         self._plans_kept = plans_kept
         self._by_name, self._any_name = by_name(rules)
         asked = [field for rule in rules for field in fields_of(rule.condition)]
-        issued = Field("eventName", Op.EQ, tuple(sorted(issuing)), cased=True)
         for field in dict.fromkeys(asked):
             check(field)
         by_path: dict[str, list[Field]] = {}
         worth = worth_decoding(rules, self._any_name) | _ALWAYS_FIRST
-        for field in (*_INSIGHT, issued, *asked):
+        for field in (*_INSIGHT, *fields_of(issuing), *asked):
             path = plain_path(field)
             if path in worth and field not in by_path.setdefault(path, []):
                 by_path[path].append(field)
@@ -144,7 +144,7 @@ class PlanTable:
         self._classes = tuple(Classes(by_path[path]) for path in self._paths)
         self.compiled = [CompiledRule(rule, places.get) for rule in rules]
         self._insight = [places[field] for field in _INSIGHT]
-        self._issued = places[issued]
+        self._issuing = compile_tree(issuing, places.get)
         self._name_at = first_paths.index("eventName")
         self._first_classes = self._classes[: len(first_paths)]
         self._looks: dict[tuple[int, ...], Callable[[Any], Any]] = {}
@@ -235,8 +235,7 @@ class PlanTable:
         masks = {slot: self._classes[slot].masks[number] for slot, number in enumerate(key)}
         if any(masks[slot] >> bit & 1 for slot, bit in self._insight):
             return self._counted(_Node(Plan(insight=True)))
-        slot, bit = self._issued
-        issues = bool(masks[slot] >> bit & 1)
+        issues = reduce(self._issuing, masks) is not False
         return self._node(_left([(compiled, compiled.tree) for compiled in self.candidates(name)], masks), issues)
 
     def _node(self, left: _Left, issues: bool, *, last: bool = False) -> _Node:

@@ -1,5 +1,6 @@
 """What a delivery gives: matches, rejects, duplicates and counters that reconcile."""
 
+import itertools
 import json
 import time
 
@@ -9,6 +10,7 @@ import pytest
 from trailwatch.decode.containers import split_text, unpack
 from trailwatch.detect.classes import VALUES_KEPT
 from trailwatch.detect.engine import Engine
+from trailwatch.detect.links import STATING, may_issue
 from trailwatch.detect.plans import PlanTable
 from trailwatch.errors import RuleError
 from trailwatch.model.identity import alert_id
@@ -21,6 +23,10 @@ from trailwatch.rules.rule import Rule, RuleSet
 from trailwatch.testing import event
 
 DELETE = And((Field("eventName", Op.EQ, ("DeleteTrail",)), Not(Field("errorCode", Op.EXISTS))))
+
+
+BY_EC2 = Field("userIdentity.invokedBy", Op.EQ, ("ec2.amazonaws.com",))
+SERVICES = (None, "", "ec2.amazonaws.com", "EC2.amazonaws.com", "ecs.amazonaws.com")
 
 
 def rule(condition=DELETE, name="r", **info):
@@ -158,6 +164,19 @@ def test_the_tables_start_again_when_they_are_full():
         plan = table.plan(table.decode(json.dumps(event(f"N{number % 40}")).encode()))
         assert [compiled.rule.info.id for compiled in plan.certain] == [f"r{number % 40}"]
         assert table.size() <= 5
+
+
+@pytest.mark.parametrize("rules", [[], [rule(Field("userIdentity.type", Op.EQ, ("Root",))), rule(BY_EC2, "b")]])
+def test_no_event_that_can_state_links_is_without_a_plan_and_hardly_another_has_one(rules):
+    table = PlanTable(rules, issuing=STATING)
+    callers = [{"type": kind, "invokedBy": by} for kind in ("AWSService", "IAMUser") for by in SERVICES]
+    for name, caller, error in itertools.product(("AssumeRole", "CreateUser", "x"), callers, (None, "", "E")):
+        record = event(name, userIdentity=caller, errorCode=error)
+        decoded = table.decode(json.dumps(record).encode())
+        can = name != "x" and may_issue(decoded)
+        issues = table.plan(decoded).issues
+        assert issues >= can
+        assert issues == can or not rules
 
 
 def test_a_value_that_does_not_fit_its_operator_is_an_error_of_its_rule():
