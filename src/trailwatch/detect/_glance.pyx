@@ -6,14 +6,16 @@ unusual in a file, from a blank between two values to a number where a text belo
 file is decoded and judged as if there were none. So it decides about speed, never about matches.
 """
 
-from cpython.unicode cimport PyUnicode_DecodeUTF8
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memchr, memcmp, memcpy, memset
 
 from msgspec import UNSET, DecodeError
 from msgspec.json import Decoder
+
+ctypedef const unsigned char *Place
 
 cdef extern from *:
     """
@@ -83,23 +85,21 @@ cdef extern from *:
         return hash ^ hash >> 32;
     }
     """
-    const unsigned char *first_special(const unsigned char *at, const unsigned char *end, unsigned *beyond) noexcept nogil
-    bint is_same(const unsigned char *one, const unsigned char *other, Py_ssize_t size) noexcept nogil
-    unsigned long long mixed(unsigned long long hash, const unsigned char *at, Py_ssize_t size) noexcept nogil
-
-ctypedef const unsigned char *Place
+    Place first_special(Place at, Place end, unsigned *beyond) noexcept nogil
+    bint is_same(Place one, Place other, Py_ssize_t size) noexcept nogil
+    unsigned long long mixed(unsigned long long hash, Place at, Py_ssize_t size) noexcept nogil
 
 cdef enum:
-    MEMBERS = 128
+    MEMBERS = 128  # most known fields, those of all objects together
     OBJECTS = 24
     SLOTS = 64
-    DEEPEST = 60
-    LONGEST = 512
+    DEEPEST = 60  # more objects and lists within each other are left to those who decode
+    LONGEST = 512  # longer values are not remembered
     VALUES_KEPT = 4096
 
 SKIP, TEXT, FLAG, NAME, IDENT, TIME = range(6)
 
-cdef enum:
+cdef enum:  # the same for the loops here
     _SKIP = 0
     _TEXT = 1
     _FLAG = 2
@@ -242,7 +242,9 @@ cdef Place after_value(Place at, Place end, unsigned *beyond) noexcept nogil:
 cdef inline bint is_time(Place at, Py_ssize_t size) noexcept nogil:
     """Whether a token is a time as CloudTrail writes it: "2026-01-31T23:59:59Z"."""
     cdef int year, month, day, days, place
-    if size != 22 or at[5] != c'-' or at[8] != c'-' or at[11] != c'T' or at[14] != c':' or at[17] != c':' or at[20] != c'Z':
+    if size != 22 or at[5] != c'-' or at[8] != c'-' or at[11] != c'T':
+        return False
+    if at[14] != c':' or at[17] != c':' or at[20] != c'Z':
         return False
     for place in range(1, 20):
         if not is_digit(at[place]) and place not in (5, 8, 11, 14, 17):
@@ -420,6 +422,8 @@ cdef class Glance:
         self.longest = longest
         self.decode = Decoder().decode
         self.slots = len(self.classify)
+        if self.slots > SLOTS or len(members) > MEMBERS:
+            raise ValueError(f"{len(members)} fields, {self.slots} of them tested, are more than there is room for")
         self.first_count = first
         for place in range(first):
             self.firsts[place] = place
@@ -430,14 +434,15 @@ cdef class Glance:
             for part in way:
                 node = node.setdefault(part, {})
             node[last] = kind, slot
-        count = self._add(tree)
-        assert count <= MEMBERS and self.slots <= SLOTS
+        self._lay_out(tree)
 
-    cdef int _add(self, dict tree) except -1:
-        """Lays out the objects, the outermost first."""
+    cdef int _lay_out(self, dict tree) except -1:
+        """The objects one after the other, the outermost first."""
         cdef int count = 0, number = 0
         waiting = [tree]
         while number < len(waiting):
+            if number == OBJECTS or count + len(waiting[number]) > MEMBERS:
+                raise ValueError(f"more than {OBJECTS} objects or {MEMBERS} fields")
             self.begins[number] = count
             for name, what in waiting[number].items():
                 raw = name.encode()
@@ -453,7 +458,7 @@ cdef class Glance:
                 count += 1
             self.ends[number] = count
             number += 1
-        return count
+        return 0
 
     def forget(self):
         """Drops everything: classes got other numbers."""
@@ -465,10 +470,10 @@ cdef class Glance:
         self.numbers.clear()
 
     def promising(self, bytes text):
-        """Number, begin and end of each event in the file that has to be decoded and judged, and how many it has.
+        """What has to be decoded and judged: number, begin and end of each such event; how many the file has in all.
 
-        None where the file is none that can be judged so, or has an event twice. It must not be taken for good
-        where it is no valid UTF-8, which is not looked at; last comes whether it is all ASCII.
+        The third says whether the text is all ASCII: where it is not, the rest holds only if it is valid UTF-8, which
+        is not looked at here. None for a file that is unusual anywhere, or has an event twice.
         """
         cdef Place start = <Place> PyBytes_AS_STRING(text)
         cdef Place end = start + PyBytes_GET_SIZE(text)
@@ -635,7 +640,8 @@ cdef class Glance:
         """0 where no rule can match, 1 where one could, otherwise the number of what is looked at next."""
         cdef int number, place
         cdef Py_ssize_t size = 0
-        node = self.begin(tuple([self._class(self.firsts[place]) for place in range(self.first_count)]), self._value(self.name_slot))
+        classes = tuple([self._class(self.firsts[place]) for place in range(self.first_count)])
+        node = self.begin(classes, self._value(self.name_slot))
         if node.plan is not None:
             number = node.plan is not self.nothing
         elif node in self.numbers:
