@@ -158,6 +158,7 @@ def _learn(config: Config, rules: RuleSet, paths: Sequence[str]) -> _Learned:
     from trailwatch import wiring
     from trailwatch.cli.baseline_history import bar
     from trailwatch.cli.scan_batch import Job
+    from trailwatch.cli.scan_files import FileBatches
     from trailwatch.cli.scan_memory import ScanMemory
     from trailwatch.cli.scan_pool import scan_files
     from trailwatch.cli.scan_state import ScanState
@@ -167,12 +168,12 @@ def _learn(config: Config, rules: RuleSet, paths: Sequence[str]) -> _Learned:
     from trailwatch.sources.files import find_files
 
     engine = wiring.engine_of(rules, silent=True, tables=wiring.addresses_of(config))
-    files = find_files(paths)
+    batches = FileBatches(find_files(paths))
     memory, tally = ScanMemory(rules, learning=True), Tally()
     matches: dict[tuple[str, str, str], Match] = {}
-    with bar("learning", sum(file.size for file in files)) as advance, ScanState(rules) as state:
+    with bar("learning", sum(batches.sizes)) as advance, ScanState(rules) as state:
         job = Job(partial(wiring.engine_of, rules, silent=True))
-        for found in scan_files(files, job, engine, workers=1, progress=advance):
+        for found in scan_files(batches, job, engine, workers=1, progress=advance):
             memory.take(found)
             state.take(found)
             for match in found.matches:

@@ -19,6 +19,7 @@ from trailwatch.model.severity import Severity
 
 if TYPE_CHECKING:
     from trailwatch.cli.scan_batch import Job, Progress
+    from trailwatch.cli.scan_files import FileBatches
     from trailwatch.cli.scan_memory import ScanMemory
     from trailwatch.cli.scan_suppressions import ScanSuppressions
     from trailwatch.config.schema import Config
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from trailwatch.model.match import Match
     from trailwatch.ports import AddressBook
     from trailwatch.rules.rule import RuleSet
-    from trailwatch.sources.files import LogFile
 
 SKIPPED = 3
 """Exit code: done, but something was skipped."""
@@ -99,6 +99,7 @@ def command(
     """
     from trailwatch import wiring
     from trailwatch.cli.scan_batch import Job
+    from trailwatch.cli.scan_files import FileBatches
     from trailwatch.cli.scan_pool import cores
     from trailwatch.cli.scan_suppressions import scan_suppressions
     from trailwatch.cli.times import seconds
@@ -120,14 +121,13 @@ def command(
         seconds(since, "--since", now),
         seconds(until, "--until", now),
     )
-    files = find_files(paths)
+    batches = FileBatches(find_files(paths))
     suppressions = scan_suppressions(config, invocation.environment, places, unsuppressed=unsuppressed)
     with opened(wanted.output) as stream:
         processes = 1 if clocked else workers or cores()
         clock = Profile() if clocked else None
         engine = wiring.engine_of(ruleset, silent=silent, tables=book, gathered=gathered, profile=clock)
-        incidents = wanted.show == "incidents"
-        result = _scan(files, job, engine, ruleset, memory, suppressions, processes, with_incidents=incidents)
+        result = _scan(batches, job, engine, ruleset, memory, suppressions, processes, shown=wanted.show)
         alerts = _write(result, wanted, stream)
     took = time.perf_counter() - started
     if clock is not None:
@@ -137,7 +137,7 @@ def command(
     unread = [for_terminal(f"warning: {text}") for text in wiring.tables_of(config).problems()]
     for line in (*complaints(result, ruleset), *unread, *suppressions.complaints()):
         click.echo(line, err=True)
-    click.echo(summary(result, len(files), alerts, took), err=True)
+    click.echo(summary(result, batches.files, alerts, took), err=True)
     problems = (*ruleset.problems, *suppressions.problems)
     skipped = result.rejects or result.failures or unread or any(problem.error for problem in problems)
     sys.exit(LEVEL_MET if level_met(result, wanted) else SKIPPED if skipped else 0)
@@ -171,7 +171,7 @@ def _memory(rules: RuleSet, learned: Path | None, learn_until: int | None, book:
 
 
 def _scan(
-    files: Sequence[LogFile],
+    batches: FileBatches,
     job: Job,
     engine: Engine,
     rules: RuleSet,
@@ -179,10 +179,10 @@ def _scan(
     suppressions: ScanSuppressions,
     workers: int,
     *,
-    with_incidents: bool,
+    shown: str,
 ) -> Result:
-    from trailwatch.cli.scan_batch import rest_the_collector
-    from trailwatch.cli.scan_matches import MatchSpool
+    from trailwatch.cli.scan_batch import give_memory_back, rest_the_collector
+    from trailwatch.cli.scan_matches import MANY, MatchSpool
     from trailwatch.cli.scan_pool import scan_files
     from trailwatch.cli.scan_records import with_records
     from trailwatch.cli.scan_state import ScanState
@@ -190,24 +190,27 @@ def _scan(
 
     rest_the_collector()
     result = Result([], [], [], [], [], Tally())
-    size = sum(file.size for file in files)
-    with _progress(size) as progress, ScanState(rules) as state, MatchSpool() as kept:
+    with _progress(sum(batches.sizes)) as progress, ScanState(rules) as state, MatchSpool() as kept:
         stdin: BinaryIO = sys.stdin.buffer
-        for found in scan_files(files, job, engine, workers=workers, stdin=stdin, progress=progress):
+        for found in scan_files(batches, job, engine, workers=workers, stdin=stdin, progress=progress):
             memory.take(found)
             state.take(found)
             kept.take(found)
             result.rejects.extend(found.rejects)
             result.failures.extend(found.failures)
             result.tally.add(found.tally)
+        if len(kept) >= MANY:
+            give_memory_back()
         lineage = state.lineage()
-        new = memory.conclude(lineage.actor_at, partial(with_records, files=files))
+        new = memory.conclude(lineage.actor_at, partial(with_records, files=batches.each()))
         state.take(Found(signals=memory.new_signals(lineage.actor_at)))
         single = suppressions.of_matches([*_once(in_order(kept.all())), *new], lineage.actor_at)
         matches, correlated = state.conclude(suppressions)
         alerts = lineage.of_alerts(_alerts_of(single, correlated))
-        incidents = lineage.incidents(alerts) if with_incidents else []
-        matches = [lineage.of_match(match) for match in (*single, *matches)]
+        incidents = lineage.incidents(alerts) if shown == "incidents" else []
+        matches = [*single, *matches]
+        if shown == "matches":
+            matches = [lineage.of_match(match) for match in matches]
     result.tally.suppressed, result.tally.lapsed = len(suppressions.hidden), suppressions.lapsed
     return result._replace(matches=matches, alerts=alerts, incidents=incidents)
 

@@ -15,6 +15,8 @@ from trailwatch.model.rule import RuleInfo
 
 IN_MEMORY_BYTES = 1 << 18
 """So much is kept without a file."""
+MANY = 1000
+"""So many matches take memory that is felt."""
 _HEADER_BYTES = 8
 _FIELDS = Match.__struct_fields__
 _UNLIKE = frozenset({"rule", "time", "event_id", "alert_id", "reason", "position", "record", "context", "event_ids"})
@@ -31,6 +33,10 @@ class MatchSpool:
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, prefix="trailwatch-scan-")  # noqa: SIM115 closed with this
         self._rules: dict[RuleInfo, int] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
 
     def __enter__(self) -> Self:
         return self
@@ -46,6 +52,7 @@ class MatchSpool:
             body = _ENCODE([self._row(match) for match in found.matches])
             self._file.write(len(body).to_bytes(_HEADER_BYTES, "big"))
             self._file.write(body)
+            self._count += len(found.matches)
             found.matches = []
 
     def all(self) -> list[Match]:

@@ -5,23 +5,21 @@ from __future__ import annotations
 import os
 import resource
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from typing import BinaryIO
 
 from trailwatch.cli.scan_batch import Job, Progress, scan_batch
+from trailwatch.cli.scan_files import FileBatches
 from trailwatch.detect.engine import Engine
 from trailwatch.model.match import Found
-from trailwatch.sources.files import LogFile
 
-BATCH_BYTES = 1 << 19
-BATCH_FILES = 64
 SMALL_BYTES = 4 << 20
 """Input below this size is scanned in one process: starting others would take longer."""
 
 
 def scan_files(
-    files: Sequence[LogFile],
+    batches: FileBatches,
     job: Job,
     engine: Engine,
     *,
@@ -32,19 +30,17 @@ def scan_files(
     """What was found in each batch of files, in the order of the files, whatever the number of workers.
 
     Args:
-        files: ordered by path.
+        batches: what to scan.
         job: how to build an engine elsewhere, and the stretch of time that is wanted.
         engine: the engine of this process.
         workers: most processes.
         stdin: read where a path is `-`, always by this process.
         progress: told about every batch that is done.
     """
-    batches = _batches(files)
-    total = sum(file.size for file in files)
-    if workers < 2 or len(batches) < 2 or total < SMALL_BYTES:  # noqa: PLR2004 one worker or one batch is no crowd
-        for batch in batches:
+    if workers < 2 or len(batches) < 2 or sum(batches.sizes) < SMALL_BYTES:  # noqa: PLR2004 one worker or one batch is no crowd
+        for batch, size in zip(batches, batches.sizes, strict=True):
             found = scan_batch(batch, engine, job, stdin)
-            progress(sum(file.size for file in batch))
+            progress(size)
             yield found
         return
     from trailwatch.cli.scan_workers import in_processes  # dear to import, and most scans are small
@@ -64,15 +60,3 @@ def peak_rss_mb(workers: int) -> float:
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return round((own + (workers * child if workers > 1 else 0)) / unit, 1)
-
-
-def _batches(files: Sequence[LogFile]) -> list[list[LogFile]]:
-    batches: list[list[LogFile]] = []
-    room = 0
-    for file in files:
-        if not batches or file.size > room or len(batches[-1]) >= BATCH_FILES:
-            batches.append([])
-            room = BATCH_BYTES
-        batches[-1].append(file)
-        room -= file.size
-    return batches

@@ -6,7 +6,7 @@ rest of a scan.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -15,7 +15,7 @@ from trailwatch.model.match import Match
 from trailwatch.sources.files import LogFile, read_file
 
 
-def with_records(matches: Sequence[Match], files: Sequence[LogFile]) -> list[Match]:
+def with_records(matches: Sequence[Match], files: Iterable[LogFile]) -> list[Match]:
     """The matches, in their order, those without a record with the one at their position.
 
     A file that changed meanwhile gives none.
@@ -24,7 +24,8 @@ def with_records(matches: Sequence[Match], files: Sequence[LogFile]) -> list[Mat
         matches: what was told.
         files: what was scanned.
     """
-    by_path = {file.path: file for file in files}
+    origins = {one.origin for one in matches if not one.record}
+    by_path = {file.path: file for file in files if file.path in origins} if origins else {}
     wanted: dict[str, set[int]] = {}
     for one in matches:
         if not one.record and one.origin in by_path:

@@ -37,7 +37,7 @@ class Result(NamedTuple):
     """Everything that was found; matches in order, all severities."""
 
     matches: list[Match]
-    """Those of correlations last."""
+    """Those of correlations last; with the actors behind them where they are shown."""
     alerts: list[Alert]
     incidents: list[Incident]
     """Empty where nobody wants to see them."""

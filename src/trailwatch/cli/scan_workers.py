@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 
 from trailwatch.cli.scan_batch import Job, Progress, rest_the_collector, scan_batch
+from trailwatch.cli.scan_files import FileBatches
 from trailwatch.detect.engine import Engine
 from trailwatch.errors import SourceError
 from trailwatch.model.match import Found
-from trailwatch.sources.files import STDIN, LogFile
+from trailwatch.sources.files import LogFile
 
 HUGE_BYTES = 4 << 20
 """A file from this size on takes so long that it should not be the last."""
@@ -27,7 +28,7 @@ _NUMBER_BYTES = 4
 
 
 def in_processes(
-    batches: Sequence[list[LogFile]],
+    batches: FileBatches,
     job: Job,
     engine: Engine,
     here: Callable[[list[LogFile]], Found],
@@ -63,13 +64,12 @@ def in_processes(
 
 def _collected(
     lines: Sequence[Connection],
-    batches: Sequence[list[LogFile]],
+    batches: FileBatches,
     here: Callable[[list[LogFile]], Found],
     progress: Progress,
 ) -> Iterator[Found]:
     """Huge files first, so that none is left to the end; all others in order, so that little waits for its turn."""
-    sizes = [sum(file.size for file in batch) for batch in batches]
-    own = [at for at, batch in enumerate(batches) if any(file.path == STDIN for file in batch)]
+    sizes, own = batches.sizes, batches.own
     away = deque(sorted({*range(len(batches))}.difference(own), key=lambda at: (-(sizes[at] // HUGE_BYTES), at)))
     under_way = len(away)
     for _ in range(_FAR_AHEAD if own else _AHEAD):
@@ -102,7 +102,7 @@ def _hand_out(numbers: deque[int], line: Connection) -> None:
 
 @contextmanager
 def _crew(
-    workers: int, batches: Sequence[list[LogFile]], job: Job, engine: Engine | None, *, forked: bool
+    workers: int, batches: FileBatches, job: Job, engine: Engine | None, *, forked: bool
 ) -> Iterator[list[Connection]]:
     """The lines to as many processes; they end with the block, whatever they are at."""
     context = multiprocessing.get_context("fork") if forked else multiprocessing.get_context("spawn")
@@ -125,7 +125,7 @@ def _crew(
             line.close()
 
 
-def _work(line: Connection, batches: Sequence[list[LogFile]], job: Job, engine: Engine | None) -> None:
+def _work(line: Connection, batches: FileBatches, job: Job, engine: Engine | None) -> None:
     """A process's life: numbers of batches come in, what was found in them goes out."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process ends the others
     rest_the_collector()

@@ -39,6 +39,14 @@ def test_nothing_comes_back_where_nothing_was_taken():
     assert taken([]) == ([], [])
 
 
+def test_their_number_is_known():
+    with MatchSpool() as spool:
+        for count in (2, 0, 3):
+            spool.take(Found(matches=[MATCH] * count))
+
+        assert len(spool) == 5
+
+
 def test_texts_and_rules_that_come_again_are_there_once():
     agents = [("Boto3/1 " * 3).strip() for _ in range(2)]
     copies = [

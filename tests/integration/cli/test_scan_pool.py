@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from trailwatch.cli.scan_batch import Job, scan_batch
+from trailwatch.cli.scan_files import FileBatches
 from trailwatch.cli.scan_pool import scan_files
 from trailwatch.cli.scan_workers import in_processes
 from trailwatch.detect.engine import Engine
@@ -28,7 +29,7 @@ def files(tmp_path):
     for number in range(4):
         noise = [event("ListUsers", eventID=f"{number}-{k}", pad="x" * 1000) for k in range(1500 * (number + 1))]
         (tmp_path / f"{number}.json").write_text(json.dumps([*noise, {"bad": number}]))
-    return find_files([str(tmp_path)])
+    return FileBatches(find_files([str(tmp_path)]))
 
 
 def test_results_come_in_the_order_of_the_files_however_long_each_takes(files):
@@ -48,13 +49,15 @@ def test_progress_is_told_for_every_byte(files):
     for workers in (1, 2):
         told = []
         list(scan_files(files, Job(ENGINE), ENGINE(), workers=workers, progress=told.append))
-        assert sum(told) == sum(file.size for file in files)
+        assert sum(told) == sum(file.size for file in files.each())
 
 
 def test_standard_input_is_read_by_this_process_whatever_the_workers(files):
     stdin = io.BytesIO(json.dumps(event("ListUsers")).encode())
 
-    found = list(scan_files(find_files(["-"]) + files, Job(ENGINE), ENGINE(), workers=2, stdin=stdin))
+    found = list(
+        scan_files(FileBatches([*find_files(["-"]), *files.each()]), Job(ENGINE), ENGINE(), workers=2, stdin=stdin)
+    )
 
     assert sum(one.tally.events for one in found) == 15_001
 
@@ -102,12 +105,12 @@ def test_workers_end_with_whoever_wanted_their_results(files):
 
 def test_a_worker_begins_with_the_engine_of_the_first_process_or_makes_its_own(files):
     rules = RuleSet(rules=(Rule(INFO, Field("eventName", Op.EQ, ("ListUsers",))),))
-    job, batches = Job(partial(Engine, rules)), [[file] for file in files]
+    job = Job(partial(Engine, rules))
 
     def found(engine, **how):
-        return list(in_processes(batches, job, engine, pytest.fail, 2, lambda _: None, **how))
+        return list(in_processes(files, job, engine, pytest.fail, 2, lambda _: None, **how))
 
-    here = [scan_batch(batch, Engine(rules), job) for batch in batches]
+    here = [scan_batch(batch, Engine(rules), job) for batch in files]
     assert sum(len(one.matches) for one in here) == 15_000
     assert found(Engine(rules), forked=True) == here
     assert found(Engine(RuleSet()), forked=True) != here
