@@ -403,7 +403,7 @@ cdef class Glance:
     cdef list classify
     cdef list class_of
     cdef _Table after_first
-    cdef list seconds
+    cdef list outcomes
     cdef dict numbers
     cdef object begin
     cdef object nothing
@@ -414,7 +414,7 @@ cdef class Glance:
         self.classify = list(classify)
         self.class_of = [_Table() for _ in classify]
         self.after_first = _Table()
-        self.seconds = [None, None]
+        self.outcomes = [None, None]
         self.numbers = {}
         self.begin = begin
         self.nothing = nothing
@@ -466,19 +466,21 @@ cdef class Glance:
         self.after_first.clear()
         for known in self.class_of:
             known.clear()
-        del self.seconds[2:]
+        del self.outcomes[2:]
         self.numbers.clear()
 
     def promising(self, bytes text):
-        """What has to be decoded and judged: number, begin and end of each such event; how many the file has in all.
+        """What has to be decoded and judged; how many events the file has in all; and whether it is all ASCII.
 
-        The third says whether the text is all ASCII: where it is not, the rest holds only if it is valid UTF-8, which
-        is not looked at here. None for a file that is unusual anywhere, or has an event twice.
+        Of each such event there are number, begin, end and plan, which is None where more has to be looked at. Of a
+        file that is not all ASCII this holds only if it is valid UTF-8, which is not looked at here. None for a file
+        that is unusual anywhere, or has an event twice.
         """
         cdef Place start = <Place> PyBytes_AS_STRING(text)
         cdef Place end = start + PyBytes_GET_SIZE(text)
         cdef Place at = start, begin
         cdef Py_ssize_t number = 0
+        cdef int outcome
         cdef uint64_t *seen
         cdef uint64_t ident, mask = 1
         cdef list found = []
@@ -505,8 +507,9 @@ cdef class Glance:
                         return None
                     place = place + 1 & mask
                 seen[place] = ident
-                if self._is_promising():
-                    found.append((number, begin - start, at - start))
+                outcome = self._outcome()
+                if outcome:
+                    found.append((number, begin - start, at - start, self.outcomes[outcome]))
                 number += 1
                 if number * 2 > <Py_ssize_t> mask:
                     return None
@@ -610,8 +613,11 @@ cdef class Glance:
             token.start, token.size = start, at - start
         return at
 
-    cdef bint _is_promising(self) except -1:
-        """Whether a rule could match the event whose tokens were taken down."""
+    cdef int _outcome(self) except -1:
+        """What comes of the event whose tokens were taken down: 0 where no rule can match, or the number of its plan.
+
+        1 for an event that has to be looked at further.
+        """
         cdef uint64_t hash = 0
         cdef int place, number, none = 0
         cdef int classes[SLOTS]
@@ -622,33 +628,27 @@ cdef class Glance:
         number = self.after_first.find(hash, self.tokens, self.firsts, self.first_count)
         if number < 0:
             number = self._first(hash)
-        if number < 2:
+        if number < 2 or type(self.outcomes[number]) is not _Second:
             return number
-        second = <_Second> self.seconds[number]
+        second = <_Second> self.outcomes[number]
         for place in range(second.count):
             classes[place] = self._class(second.slots[place])
         token.start, token.size = <Place> classes, second.count * sizeof(int)
         hash = mixed(0, token.start, token.size)
         number = second.known.find(hash, &token, &none, 1)
         if number < 0:
-            key = tuple([classes[place] for place in range(second.count)])
-            number = second.node.then[key].plan is not self.nothing
+            plan = second.node.then[tuple([classes[place] for place in range(second.count)])].plan
+            number = 1 if plan is None else self._number(plan, plan)
             second.known.add(hash, &token, &none, 1, number)
         return number
 
     cdef int _first(self, uint64_t hash) except -1:
-        """0 where no rule can match, 1 where one could, otherwise the number of what is looked at next."""
+        """The number of what comes of the first look: a plan, or a second look."""
         cdef int number, place
         cdef Py_ssize_t size = 0
         classes = tuple([self._class(self.firsts[place]) for place in range(self.first_count)])
         node = self.begin(classes, self._value(self.name_slot))
-        if node.plan is not None:
-            number = node.plan is not self.nothing
-        elif node in self.numbers:
-            number = self.numbers[node]
-        else:
-            number = self.numbers[node] = len(self.seconds)
-            self.seconds.append(_Second(node))
+        number = self._number(node, node.plan)
         for place in range(self.first_count):
             size += self.tokens[self.firsts[place]].size
         if size <= LONGEST:
@@ -656,6 +656,17 @@ cdef class Glance:
                 self.after_first.clear()
             self.after_first.add(hash, self.tokens, self.firsts, self.first_count, number)
         return number
+
+    cdef int _number(self, what, plan) except -1:
+        """The number of a plan, or of the second look at a node."""
+        if plan is self.nothing:
+            return 0
+        # by identity: plans are large, and those that are equal are hardly ever two
+        known = self.numbers.get(id(what))
+        if known is None:
+            known = self.numbers[id(what)] = len(self.outcomes)
+            self.outcomes.append(_Second(what) if plan is None else plan)
+        return known
 
     cdef int _class(self, int slot) except -1:
         """The class of the value in a slot."""

@@ -198,9 +198,13 @@ class PlanTable:
         places, count, ascii_only = looked
         if not (ascii_only or is_utf8(text)):
             return None
-        found = self.promising([self.decode(text[begin:end]) for _, begin, end in places])
-        numbered = [(places[at][0], event, plan) for at, event, plan in found]
-        return Glanced(numbered, {number: (begin, end) for number, begin, end in places}, count)
+        found: list[tuple[int, Any, Plan]] = []
+        for number, begin, end, plan in places:
+            event = self.decode(text[begin:end])
+            plan = self.plan(event) if plan is None else plan  # noqa: PLW2901 the third look
+            if plan is not NOTHING:
+                found.append((number, event, plan))
+        return Glanced(found, {number: (begin, end) for number, begin, end, _ in places}, count)
 
     def size(self) -> int:
         """How many plans are kept now."""
