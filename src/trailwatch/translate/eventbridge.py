@@ -90,7 +90,15 @@ def _merged(row: FieldRow, literals: Sequence[Literal]) -> Filters:
     if negative:
         without = [] if present or row.always else _missing(row, [])
         return [*without, *_differs(negative, row)]
-    return [{"prefix": ""}] if may_be_null(row) and row.kind is Kind.TEXT else [{"exists": True}]
+    return _present(row)
+
+
+def _present(row: FieldRow) -> Filters:
+    """Holds when there is a value: what is there as null exists for EventBridge."""
+    if not may_be_null(row) or row.kind is Kind.JSON:
+        return [{"exists": True}]
+    anything: Filters = [{"prefix": ""}]
+    return [True, False, *anything] if row.kind is Kind.BOOLEAN else anything
 
 
 def _only_values(row: FieldRow, positive: Sequence[Field], negative: Sequence[Field]) -> Field:
@@ -165,9 +173,9 @@ def _filters(field: Field, row: FieldRow) -> Filters:
     if field.op in _PARTS:
         return [_part(field, row, _plain(value)) for value in field.values]
     if field.op is Op.CONTAINS:
-        return [{"wildcard": f"*{_escaped(_exact(field, row, _plain(value)))}*"} for value in field.values]
+        return [_like(f"*{_escaped(_exact(field, row, _plain(value)))}*") for value in field.values]
     if field.op is Op.LIKE:
-        return [{"wildcard": _wildcard(field, row, _plain(value))} for value in field.values]
+        return [_like(_wildcard(field, row, _plain(value))) for value in field.values]
     if field.op is Op.CIDR:
         return [{"cidr": str(ipaddress.ip_network(str(value), strict=False))} for value in field.values]
     if field.op in {Op.LT, Op.LTE, Op.GT, Op.GTE}:
@@ -199,6 +207,11 @@ def _exact(field: Field, row: FieldRow, value: str) -> str:
         what = f'EventBridge cannot ignore case in wildcards, the rule does at "{value}"'
         raise Inexpressible(field.path, what, "use |cased where the case is known")
     return texts[0]
+
+
+def _like(wildcard: str) -> dict[str, str]:
+    """Any text at all is said as a prefix: EventBridge refuses two signs for that side by side."""
+    return {"prefix": ""} if set(wildcard) == {"*"} else {"wildcard": wildcard}
 
 
 def _escaped(text: str) -> str:

@@ -38,7 +38,7 @@ class Recorded(NamedTuple):
         return sorted(int(row[0]) for row in found)
 
     def matched_by_event_bus(self, text):
-        pattern = EventPattern.load(text)
+        pattern = EventPattern.load(_without_line_ends(text))
         return [
             at for at, event in enumerate(self.flattened) if pattern._does_event_match(event, pattern.get_pattern())
         ]
@@ -55,7 +55,13 @@ def recorded(records, folder):
         {"detail-type": DETAIL_TYPES.get(r.get("eventType"), "AWS API Call via CloudTrail"), "detail": r}
         for r in records
     )
-    return Recorded(records, connection, [EventPattern._flatten_dict(envelope) for envelope in envelopes])
+    bus = [json.loads(_without_line_ends(json.dumps(envelope))) for envelope in envelopes]
+    return Recorded(records, connection, [EventPattern._flatten_dict(envelope) for envelope in bus])
+
+
+def _without_line_ends(text):
+    """The JSON with carriage returns in their place: moto's wildcards end with the line, EventBridge's do not."""
+    return text.replace("\\n", "\\r")
 
 
 def recordings(alike):

@@ -4,7 +4,7 @@ import json
 import random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from trailwatch.rules.filter_pattern import parse
@@ -150,6 +150,8 @@ def test_filter_patterns_agree(invented_events, predicate):
 
 @patient
 @given(predicates)
+@example(Field("userAgent", Op.CONTAINS, ("",)))
+@example(Field("userAgent", Op.LIKE, ("*b*",), cased=True))
 def test_event_patterns_agree(invented_events, predicate):
     try:
         text = to_event_pattern(spelled_out(predicate))
