@@ -162,7 +162,7 @@ def firings_of(ruleset: RuleSet, signals: Iterable[Signal]) -> list[Firing]:
 
     with Database(":memory:") as database:
         correlator = Correlator(ruleset.correlations, Signals(database))
-        asking, others = (new_only := NewOnly(ruleset)).divided(signals)
+        asking, others = (new_only := NewOnly(ruleset)).divided(list(signals))
         correlator.keep([*others, *new_only.plain(asking)])
         return correlator.everything()
 

@@ -32,18 +32,21 @@ class NewOnly:
             for base in one.rules
             if base in memories
         }
+        self._correlations = {correlation for correlation, _ in self._grouped}
 
     def __bool__(self) -> bool:
         return bool(self._grouped)
 
-    def divided(self, signals: Iterable[Signal]) -> tuple[list[Signal], list[Signal]]:
+    def divided(self, signals: list[Signal]) -> tuple[list[Signal], list[Signal]]:
         """Signals that ask a memory, and the others, also those that it has answered."""
-        asking: list[Signal] = []
-        others: list[Signal] = []
-        for one in signals:
-            grouped = self._grouped.get((one.rule_id, one.base_id), len(one.key))
-            (asking if len(one.key) > grouped else others).append(one)
-        return asking, others
+        concerned = self._correlations
+        asking = [one for one in signals if one.rule_id in concerned and self._asks(one)]
+        if not asking:  # as nearly always
+            return [], signals
+        return asking, [one for one in signals if one.rule_id not in concerned or not self._asks(one)]
+
+    def _asks(self, signal: Signal) -> bool:
+        return len(signal.key) > self._grouped.get((signal.rule_id, signal.base_id), len(signal.key))
 
     def answered(self, asking: Sequence[Signal], memory: Memory, actor_of: ActorOf | None = None) -> list[Signal]:
         """Of signals from `divided` those that are new, as the correlation wants them."""
