@@ -32,6 +32,8 @@ Value = str | int | float | bool
 
 
 class Op(enum.Enum):
+    __hash__ = object.__hash__  # each is there once; the library's own is no C, and each start asks for thousands
+
     EQ = "eq"
     CONTAINS = "contains"
     STARTSWITH = "startswith"

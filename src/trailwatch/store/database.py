@@ -10,7 +10,6 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any, Self
 
@@ -172,8 +171,8 @@ class Database:
 
 def migrations() -> list[str]:
     """The text of every migration, in order; file `NNN_name.sql` is number NNN, without gaps."""
-    folder = resources.files("trailwatch.store") / "migrations"
-    files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    folder = Path(__file__).with_name("migrations")
+    files = sorted(folder.glob("*.sql"), key=lambda file: file.name)
     return [f.read_text(encoding="utf-8") for f in files]
 
 
