@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from trailwatch.cli.scan_memory import ScanMemory
 from trailwatch.cli.scan_records import with_records
+from trailwatch.cli.scan_state import ScanState
 from trailwatch.config.schema import AddressSettings
 from trailwatch.detect.engine import Engine
 from trailwatch.detect.record import Record
@@ -127,11 +128,13 @@ def test_the_quick_way_and_the_slow_way_make_the_same_signals(rules, made):
 def matches_of(rules, files, *, gathered):
     """What rules with a memory say of the files."""
     engine, memory, told = Engine(rules, gathered=gathered, tables=Addresses(AddressSettings())), ScanMemory(rules), 0
-    for file in files:
-        signals = engine.evaluate(read_file(file)).signals
-        told += len(signals)
-        memory.take(Found(signals=signals))
-    return memory.conclude(lambda identity, _time: identity), told
+    with ScanState(rules) as state:
+        for file in files:
+            found = engine.evaluate(read_file(file))
+            told += len(found.signals) + sum(len(note.rows) for note in found.notes)
+            memory.take(found)
+            state.take(Found(notes=found.notes))
+        return memory.conclude(lambda identity, _time: identity, noted=state), told
 
 
 @settings(max_examples=60, deadline=None)

@@ -202,7 +202,7 @@ def _scan(
         if len(kept) >= MANY:
             give_memory_back()
         lineage = state.lineage()
-        new = memory.conclude(lineage.actor_at, partial(with_records, files=batches.each()))
+        new = memory.conclude(lineage.actor_at, partial(with_records, files=batches.each()), state)
         state.take(Found(signals=memory.new_signals(lineage.actor_at)))
         single = suppressions.of_matches([*_once(in_order(kept.all())), *new], lineage.actor_at)
         matches, correlated = state.conclude(suppressions)
@@ -211,6 +211,7 @@ def _scan(
         matches = [*single, *matches]
         if shown == "matches":
             matches = [lineage.of_match(match) for match in matches]
+    result.tally.unkeyed += state.unkeyed
     result.tally.suppressed, result.tally.lapsed = len(suppressions.hidden), suppressions.lapsed
     return result._replace(matches=matches, alerts=alerts, incidents=incidents)
 

@@ -56,6 +56,7 @@ def scan_batch(batch: Sequence[LogFile], engine: Engine, job: Job, stdin: Binary
         everything.failures += found.failures
         everything.signals += found.signals
         everything.links += found.links
+        everything.notes += found.notes
         everything.tally.add(found.tally)
     return everything
 

@@ -29,6 +29,11 @@ class ScanLineage:
         """The key of the actor behind an identity at that time."""
         return self._tracer.trace(identity, time).key
 
+    def actor_always(self, identity: str) -> str | None:
+        """The same where the time makes no difference; None where it does."""
+        actor = self._tracer.trace_always(identity)
+        return None if actor is None else actor.key
+
     def of_match(self, match: Match) -> Match:
         """The match with its actor."""
         actor = self._tracer.trace(match.identity or match.principal, match.time)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from trailwatch.detect.facts import with_facts
 from trailwatch.detect.first_seen import Memory
 from trailwatch.detect.novelty import NewOnly
-from trailwatch.detect.sightings import SightingsInMemory
+from trailwatch.detect.sightings import Noted, SightingsInMemory
 from trailwatch.detect.travel import Journeys
 from trailwatch.model.match import Found, Match
 from trailwatch.model.sighting import DAY
@@ -74,12 +74,15 @@ class ScanMemory:
             if kept is None or (signal.time, signal.brief.event_id) < (kept.time, kept.brief.event_id):
                 self._signals[key] = signal
 
-    def conclude(self, actor_at: Callable[[str, int], str], records: Records = list) -> list[Match]:
+    def conclude(
+        self, actor_at: Callable[[str, int], str], records: Records = list, noted: Noted | None = None
+    ) -> list[Match]:
         """What rules with a memory say, by time; called once, after everything was taken.
 
         Args:
             actor_at: the key of the actor behind an identity at a time.
             records: gives matches without a record theirs.
+            noted: what was noted instead of told.
         """
 
         def actor_of(brief: Brief) -> str:
@@ -88,12 +91,13 @@ class ScanMemory:
         signals, self._signals = list(self._signals.values()), {}
         memory = self._memory
         if self._learning:
+            signals += noted.heard_signals(noted.heard()) if noted is not None else ()
             for signal in signals:
                 brief = signal.brief
                 for number in memory.numbers(signal, actor_of):
                     self._callers.setdefault(number, set()).add((brief.account, brief.principal, brief.source_ip))
         journeys = Journeys(self._rules, self.state)
-        heard = signals if self._learning else memory.speaking(signals)
+        heard = signals if self._learning else memory.speaking(signals, noted)
         new = [*memory.take(heard, actor_of), *journeys.take(signals, actor_of)]
         found = with_facts(records(new), lambda: self._book)
         return sorted(found, key=lambda match: (match.time, match.rule.id, match.alert_id, match.event_id))

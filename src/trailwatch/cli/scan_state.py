@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import tempfile
-from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from trailwatch.cli.scan_heard import heard_on
 from trailwatch.cli.scan_incidents import ScanLineage
-from trailwatch.cli.scan_spool import Piece, Row, SignalSpool
+from trailwatch.cli.scan_sifting import sifted
+from trailwatch.cli.scan_spool import SignalSpool
 from trailwatch.cli.scan_suppressions import ScanSuppressions
 from trailwatch.detect.actor_keys import ActorKeys
 from trailwatch.detect.correlator import Correlator, Firing
 from trailwatch.detect.firings import alert_of, match_of, titles_of
+from trailwatch.detect.pages import Note, page_of, page_of_signals
 from trailwatch.detect.sieve import Sieve
 from trailwatch.model.alert import Alert
 from trailwatch.model.match import Found, Match
-from trailwatch.model.signal import Link, Signal
+from trailwatch.model.signal import Signal
 from trailwatch.rules.rule import RuleSet
 from trailwatch.store.database import Database
 from trailwatch.store.store import Store
 
-LINKS_KNOWN = 50_000
-"""So many links are remembered as kept already; callers tell theirs in every file."""
-
-ActorAt = Callable[[str, int], str]
+ON_ONE_PAGE = 4096
+"""Events that are noted together; many more would take memory, and of few the texts are not looked at at once."""
 
 
 class ScanState:
@@ -40,13 +40,17 @@ class ScanState:
         self._correlations = rules.correlations
         self._titles = titles_of(rules)
         self._actor_keys = ActorKeys(rules.correlations)
-        self._linked: set[Link] = set()
-        self._where: dict[tuple[int, int], tuple[int, ...]] = {}
-        """Where the actor stands in the keys of signals, by the numbers of their two rules."""
+        self._signals: list[Signal] = []
+        self._notes: list[Note] = []
+        self._noted = 0
+        """So many rows are in the notes."""
+        self.unkeyed = 0
+        """How often a correlation found no value for its key in what was noted; complete after `conclude`."""
+        self._wanted = {one.info.id for one in rules.correlations}
         self._folder = tempfile.TemporaryDirectory(prefix="trailwatch-scan-")
         folder = Path(self._folder.name)
         try:
-            self._spool = SignalSpool(folder / "signals", (one.info.id for one in rules.correlations))
+            self._spool = SignalSpool(folder / "signals")
             self._store = Store(Database(folder / "state.sqlite3", lasting=False))
         except BaseException:
             self._folder.cleanup()
@@ -63,15 +67,35 @@ class ScanState:
         self._folder.cleanup()
 
     def take(self, found: Found) -> None:
-        """Keeps the signals and links, which leave `found`."""
-        links = [link for link in found.links if link not in self._linked]
-        if links:
-            if len(self._linked) > LINKS_KNOWN:
-                self._linked.clear()
-            self._linked.update(links)
-            self._store.lineage.add(links, 0)
-        self._spool.add(found.signals)
-        found.links, found.signals = [], []
+        """Keeps the signals, notes and links, which leave `found`."""
+        if found.links:
+            self._store.lineage.add(found.links, 0)
+        self._signals += [one for one in found.signals if one.rule_id in self._wanted]
+        for page in found.pages:
+            self._spool.add(page)
+        self._notes += found.notes
+        self._noted += sum(len(note.rows) for note in found.notes)
+        if self._noted + len(self._signals) >= ON_ONE_PAGE:
+            self._turn_page()
+        found.links, found.signals, found.notes, found.pages = [], [], [], []
+
+    def _turn_page(self) -> None:
+        page, unkeyed = page_of(self._notes)
+        if page is not None:
+            self._spool.add(page)
+        if self._signals:
+            self._spool.add(page_of_signals(self._signals, self._actor_keys.places))
+        self.unkeyed += unkeyed
+        self._notes, self._noted, self._signals = [], 0, []
+
+    def heard(self) -> Mapping[tuple[str, str], tuple[int, int]]:
+        """Rules with a memory and accounts, with the first and the last time of what was noted for them."""
+        self._turn_page()
+        return self._spool.heard
+
+    def heard_signals(self, wanted: Collection[tuple[str, str]]) -> Iterator[Signal]:
+        """What was noted for these rules with a memory and these accounts."""
+        return heard_on(self._spool.pages(), wanted)
 
     def lineage(self) -> ScanLineage:
         """Who began what; asked for after everything was taken."""
@@ -79,57 +103,12 @@ class ScanState:
 
     def conclude(self, suppressions: ScanSuppressions) -> tuple[list[Match], list[Alert]]:
         """Matches and alerts of all correlations, by time; called once, after everything was taken."""
-        actor_at = self.lineage().actor_at
+        self._turn_page()
+        lineage = self.lineage()
         correlator = Correlator(self._correlations, self._store.signals)
         with self._store.transaction():
-            for some in self._sifted(actor_at):
+            for some in sifted(self._spool.pages, Sieve(self._correlations), lineage):
                 correlator.keep(some)
-            firings: list[Firing] = suppressions.of_firings(correlator.everything(), actor_at)
+            firings: list[Firing] = suppressions.of_firings(correlator.everything(), lineage.actor_at)
         alerts = [suppressions.noted(alert_of(one, self._titles)) for one in firings]
         return [match_of(one, self._titles) for one in firings], alerts
-
-    def _sifted(self, actor_at: ActorAt) -> Iterator[list[Signal]]:
-        """The signals, under their actors, that can make a correlation hold."""
-        names, sieve = self._spool.names, Sieve(self._correlations)
-        places = [
-            array(
-                "L",
-                [
-                    sieve.count(names[rule], names[base], key, piece.acted[event][1], value)
-                    for (rule, base, event, _, value), key in self._keyed(piece, piece.rows, actor_at)
-                ],
-            )
-            for piece in self._spool.pieces()
-        ]
-        for piece, numbers in zip(self._spool.pieces(), places, strict=True):
-            rows = [row for row, number in zip(piece.rows, numbers, strict=True) if sieve.may_pass(number)]
-            left = [
-                (row, key)
-                for row, key in self._keyed(piece, rows, actor_at)
-                if sieve.passes(names[row[0]], key, piece.acted[row[2]][1])
-            ]
-            briefs = piece.events() if left else []
-            yield [
-                Signal(names[rule], names[base], key, briefs[event].time, briefs[event], value)
-                for (rule, base, event, _, value), key in left
-            ]
-
-    def _keyed(self, piece: Piece, rows: Sequence[Row], actor_at: ActorAt) -> list[tuple[Row, tuple[str, ...]]]:
-        """Each of these rows with its key, in which the actor stands where it belongs."""
-        names, where = self._spool.names, self._where
-        actors: dict[int, str] = {}
-        found: list[tuple[Row, tuple[str, ...]]] = []
-        for row in rows:
-            rule, base, event, key, _ = row
-            places = where.get((rule, base))
-            if places is None:
-                places = where[rule, base] = self._actor_keys.places(names[rule], names[base])
-            if places:
-                if event not in actors:
-                    actors[event] = actor_at(*piece.acted[event])
-                if len(key) == 1:
-                    key = (actors[event],)
-                else:
-                    key = tuple([actors[event] if at in places else text for at, text in enumerate(key)])
-            found.append((row, key))
-        return found

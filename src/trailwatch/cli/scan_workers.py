@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection, wait
 from trailwatch.cli.scan_batch import Job, Progress, rest_the_collector, scan_batch
 from trailwatch.cli.scan_files import FileBatches
 from trailwatch.detect.engine import Engine
+from trailwatch.detect.pages import put_on_page
 from trailwatch.errors import SourceError
 from trailwatch.model.match import Found
 from trailwatch.sources.files import LogFile
@@ -134,7 +135,9 @@ def _work(line: Connection, batches: FileBatches, job: Job, engine: Engine | Non
         engine = engine or job.build()
         while True:
             number = int.from_bytes(line.recv_bytes(), "big")
-            line.send((number, scan_batch(batches[number], engine, job)))
+            found = scan_batch(batches[number], engine, job)
+            put_on_page(found)  # as rows it would be many times larger
+            line.send((number, found))
     except (EOFError, ConnectionError):
         return  # the first process is gone
     except Exception as error:  # noqa: BLE001 whatever it is, the first process tells it

@@ -7,7 +7,8 @@ it are left to the slow way, which makes every combination.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from msgspec import UNSET
 
 from trailwatch.detect.leaf import text_of
 from trailwatch.detect.record import Record, getter
-from trailwatch.detect.schema import PLAIN_FIELDS
+from trailwatch.detect.schema import FREE_FIELDS, PLAIN_FIELDS
 from trailwatch.model.identity import KEY_KEPT
 from trailwatch.model.signal import ACTOR
 
@@ -27,6 +28,8 @@ FOLLOWS_FROM = {
 """Derived fields that one plain field and the tables tell alone."""
 DERIVED_KEPT = 16_384
 """So many values of derived fields are remembered."""
+_NAME = re.compile(r"[A-Za-z0-9]+")
+"""A member by its name alone."""
 
 Found = tuple[Any, ...]
 
@@ -76,22 +79,39 @@ class Texts:
     """The texts at paths outside the plain fields; those that follow from one plain field are remembered by it."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, Any], Any] = {}
+        self._known: dict[str, dict[Any, Any]] = {}
+        """By path, and then by the value that it follows from."""
 
     def at(self, path: str) -> Callable[[Any, Record], Any]:
         """What takes the text out of an event and its record: `UNSET` for none, a list where there are several."""
         find = getter(path)
+        root, _, name = path.partition(".")
+        simple = root in FREE_FIELDS and _NAME.fullmatch(name)
 
         def take(_event: Any, record: Record) -> Any:
             return _one(find(record))
 
+        def take_member(_event: Any, record: Record) -> Any:
+            part = record.get(root)
+            value = part.get(name) if type(part) is dict else part
+            if type(value) is str and value is not part:
+                return value
+            return UNSET if value is None else _one(find(record))
+
+        if simple:
+            return take_member
+
         return self._by_source(path, take) if path in FOLLOWS_FROM else take
 
+    def known(self, path: str) -> Mapping[Any, Any]:
+        """What was found at one of the paths in `FOLLOWS_FROM`, by what it follows from; some of it."""
+        return self._known.setdefault(path, {})
+
     def _by_source(self, path: str, take: Callable[[Any, Record], Any]) -> Callable[[Any, Record], Any]:
-        known, source = self._known, attrgetter(FOLLOWS_FROM[path])
+        known, source = self._known.setdefault(path, {}), attrgetter(FOLLOWS_FROM[path])
 
         def remembered(event: Any, record: Record) -> Any:
-            place = path, source(event)
+            place = source(event)
             try:
                 return known[place]
             except KeyError:

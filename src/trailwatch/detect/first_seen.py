@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from trailwatch.detect.sightings import Noted, Place, Stretch
 from trailwatch.detect.signal_content import number_of
 from trailwatch.model.identity import alert_id
 from trailwatch.model.match import Match
@@ -119,33 +120,39 @@ class Memory:
         ]
         return sorted(matches, key=lambda one: (one.time, one.rule.id, one.alert_id, one.event_id))
 
-    def speaking(self, signals: Sequence[Signal]) -> list[Signal]:
+    def speaking(self, signals: Sequence[Signal], noted: Noted | None = None) -> list[Signal]:
         """Those of a whole input that can make a rule speak: of an account with less history, none of it can.
 
         A rule is left out for a whole account or not at all, so that what it says does not change.
         """
         mine = [one for one in signals if one.rule_id in self._rules and not one.value]
-        if self._learn_until is not None:
-            return mine
-        since: dict[str, int] = {}
-        latest: dict[tuple[str, str], int] = {}
+        heard = {} if noted is None else dict(noted.heard())
         for one in mine:
-            account, place = one.brief.account, (one.rule_id, one.brief.account)
-            since[account] = min(since.get(account, one.time), one.time)
-            latest[place] = max(latest.get(place, one.time), one.time)
-        known = dict(since)
-        for (account, _), time in self._state.learned().items():
-            known[account] = min(known.get(account, time), time)
-        loud = {
-            (rule_id, account)
-            for (rule_id, account), time in latest.items()
-            if known[account] // DAY <= _window(self._wanted(rule_id), time // DAY)[0]
-        }
+            place = one.rule_id, one.brief.account
+            first, last = heard.get(place, (one.time, one.time))
+            heard[place] = min(first, one.time), max(last, one.time)
+        loud = set(heard) if self._learn_until is not None else self._loud(heard)
         found = [one for one in mine if (one.rule_id, one.brief.account) in loud]
-        for account in {one.brief.account for one in found}:
-            # the rules that are left out know the account as well
-            self._state.learn(account, since[account])
+        if noted is not None and loud:
+            found += noted.heard_signals(loud)
+        if self._learn_until is None:
+            speaking = {account for _, account in loud}
+            for (_, account), (first, _) in heard.items():
+                if account in speaking:  # the rules that are left out know the account as well
+                    self._state.learn(account, first)
         return found
+
+    def _loud(self, heard: Mapping[Place, Stretch]) -> set[Place]:
+        """The rules with the accounts whose history is long enough for them."""
+        times = [(account, time) for (account, _), time in self._state.learned().items()]
+        known: dict[str, int] = {}
+        for account, time in (*times, *[(account, first) for (_, account), (first, _) in heard.items()]):
+            known[account] = min(known.get(account, time), time)
+        return {
+            (rule_id, account)
+            for (rule_id, account), (_, last) in heard.items()
+            if known[account] // DAY <= _window(self._wanted(rule_id), last // DAY)[0]
+        }
 
     def are_new(self, signals: Sequence[Signal], actor_of: ActorOf | None = None) -> list[bool]:
         """For each signal whether its combination is new on its day, with everything that was taken before."""

@@ -79,6 +79,14 @@ class Tracer:
             self._found[identity, time if way.timed else None] = known
         return known
 
+    def trace_always(self, identity: str) -> Actor | None:
+        """Who it began with, where the time of the act makes no difference; None where it does."""
+        known = self._found.get((identity, None))
+        if known is None:
+            self.trace(identity, 0)
+            known = self._found.get((identity, None))
+        return known
+
     def parents(self, node: str) -> tuple[Link, ...]:
         known = self._links.get(node)
         if known is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,6 +15,8 @@ from trailwatch.detect.derived import ScriptEvent
 from trailwatch.detect.findings import is_finding, links_in, match_of
 from trailwatch.detect.link_maker import LinkMaker
 from trailwatch.detect.links import may_issue, own_links
+from trailwatch.detect.moments import seconds_of
+from trailwatch.detect.notes import Noter
 from trailwatch.detect.plans import PlanTable
 from trailwatch.detect.profile import Profile
 from trailwatch.detect.record import Record
@@ -37,6 +39,15 @@ Promising = Sequence[tuple[int, Any, Plan]]
 """Decoded events that a rule could match, each with its number in the delivery and its plan."""
 
 
+class Feeding(NamedTuple):
+    """What follows where some rules held together."""
+
+    said: tuple[str, ...]
+    """Ids of those that need not be asked: they give signals, and no script has a say."""
+    noter: Noter | None
+    """What notes the event; None where it is told or asked more."""
+
+
 class Means(NamedTuple):
     """What is made once and used for every delivery."""
 
@@ -49,8 +60,8 @@ class Means(NamedTuple):
     issuing: frozenset[str]
     """Names of the events whose links are wanted."""
     book: AddressBook | None
-    silent: dict[tuple[CompiledRule, ...], tuple[str, ...]]
-    """Of rules that held together, the ids of those that only give signals; filled as events come."""
+    silent: dict[tuple[CompiledRule, ...], Feeding]
+    """What follows where these rules held together; filled as events come."""
 
 
 def are_distinct(events: Sequence[Any]) -> bool:
@@ -132,11 +143,34 @@ class Run:
         """An event that is new."""
         if plan.issues and may_issue(event):
             self._issued(record, event.eventTime, event.eventID)
-        held = [*plan.certain, *[compiled for compiled, test in plan.open if test(record)]]
-        if held:
-            self._told(held, record, position)
-        else:
+        held = plan.certain
+        if plan.open:
+            held = (*held, *[compiled for compiled, test in plan.open if test(record)])
+        if not held:
             self._unmatched += 1
+            return
+        feeding = self._silent.get(held) or self._feeding(held)
+        if feeding.noter is None or not self._noted(feeding, feeding.noter, event, record, position):
+            self._told(held, record, position)
+
+    def _noted(self, feeding: Feeding, noter: Noter, event: Any, record: Record, position: int) -> bool:
+        """Whether the event was noted, with all that follows from it."""
+        found = self._found
+        try:
+            noted = noter.note(event, record, self._delivery.origin, position, found.signals)
+        except DecodeError as error:
+            self._reject(bytes(record.raw), position, error)
+            return True
+        if noted is None:
+            return False
+        caller, unkeyed = noted
+        if caller.untold and self._issuing:
+            caller.untold = False
+            self._links.caller(caller.links)
+        found.tally.unkeyed += unkeyed
+        found.tally.matches += len(feeding.said)
+        self._matched += 1
+        return True
 
     def _are_new(self, events: Sequence[Any]) -> bool:
         """Whether none of the events has an id that came before; if so, all are taken down."""
@@ -179,7 +213,7 @@ class Run:
         if event.name in self._issuing:
             self._issued(record, event.time, event.event_id or synthetic_event_id(body))
         held = [compiled for compiled in self._table.candidates(event.name) if compiled.tree.test(record)]
-        self._told(held, record, position)
+        self._told(tuple(held), record, position)
 
     def _finding(self, finding: Mapping[str, Any], position: int) -> None:
         """What GuardDuty concluded is a match; no rule is asked.
@@ -197,12 +231,9 @@ class Run:
         for link in links_in(match) if self._issuing else ():
             self._links.caller((link,))
 
-    def _told(self, held: list[CompiledRule], record: Record, position: int) -> None:
+    def _told(self, held: tuple[CompiledRule, ...], record: Record, position: int) -> None:
         """Matches of the rules that speak, and signals of all whose script does not say no."""
-        together = tuple(held)
-        said = self._silent.get(together)
-        if said is None:
-            said = self._silent[together] = self._feeding(held)
+        said = (self._silent.get(held) or self._feeding(held)).said
         try:
             if len(said) < len(held):
                 said = (*said, *self._asked(held, record, position))
@@ -224,18 +255,21 @@ class Run:
         else:
             self._unmatched += 1
 
-    def _feeding(self, held: Sequence[CompiledRule]) -> tuple[str, ...]:
-        """Those of these rules that need not be asked: they give signals, and no script has a say."""
+    def _feeding(self, held: tuple[CompiledRule, ...]) -> Feeding:
+        """What follows where these rules held together."""
         if len(self._silent) >= TOGETHER_KEPT:
             self._silent.clear()
-        feeding = [one.rule for one in held if one.rule.script is None and one.rule.info.id in self._feeders]
-        return tuple(rule.info.id for rule in feeding)
+        silent = [one.rule for one in held if one.rule.script is None and one.rule.info.id in self._feeders]
+        said = tuple(rule.info.id for rule in silent)
+        noter = self._maker.noter(said) if len(said) == len(held) and self._profile is None else None
+        feeding = self._silent[held] = Feeding(said, noter)
+        return feeding
 
     def _caller(self, record: Record) -> Caller | None:
         """Who called, where that was decoded."""
         return None if record.plain is None or self._callers is None else self._callers.of(record.plain)
 
-    def _asked(self, held: list[CompiledRule], record: Record, position: int) -> list[str]:
+    def _asked(self, held: Sequence[CompiledRule], record: Record, position: int) -> list[str]:
         """The rules among these that have to be asked and said yes; a match of each that speaks is kept."""
         said = []
         event = ScriptEvent(record.full, self._delivery.origin, position)
@@ -254,8 +288,7 @@ class Run:
     def _issued(self, record: Record, time: datetime, event_id: str) -> None:
         """Who got credentials or was made by this event is told whether a rule matches it or not."""
         try:
-            seconds = int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
-            self._links.issued(record, seconds, event_id, self._caller(record))
+            self._links.issued(record, seconds_of(time), event_id, self._caller(record))
         except DecodeError:
             return  # whatever is wrong with the record is told when its rules are asked
 
@@ -278,4 +311,5 @@ class Run:
         tally.unmatched = self._unmatched
         tally.failures = len(found.failures)
         found.links = self._links.links()
+        found.notes = self._maker.notes()
         return found

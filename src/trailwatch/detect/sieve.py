@@ -1,28 +1,45 @@
 """Which signals of a complete set can make a correlation hold at all: most never can, and need not be kept for it.
 
 A window of a correlation lies within two neighbouring stretches of time of its own length. Where these two together
-have too few signals of a group, too few different values or too few different rules, it holds at none of their
-moments, and what is dropped there changes nothing elsewhere: more signals only help those correlations that are
-sifted here. A correlation that only feeds others matters only where one of these can hold. Signals of all other
-correlations pass, such as those that need the absence of something.
+have too few signals of a group, too few different values or too few of its rules, it holds at none of their
+moments, and what is dropped there changes nothing elsewhere: more signals only help what is asked here. Of a
+correlation that needs the absence of something it is asked whether it would hold if nothing disturbed it. One that
+only feeds others matters only where one of these can hold. Signals of all other correlations pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from trailwatch.detect.correlate import number_of
 from trailwatch.detect.correlation_plan import Plan, plans_of
-from trailwatch.rules.rule import Correlation
+from trailwatch.rules.rule import AndTerm, Correlation, NotTerm, RuleTerm, Term
 
 PLACES_KEPT = 300_000
 STRETCHES_SEARCHED = 64
 ROUNDING = 1e-6
 """Sums that are taken in another order may differ by less than this part."""
+_STRETCHES = (1 << 40) + 2_654_435_769
+"""A place is the number of a key times this, and a stretch of time: the next stretch is the next place. Odd, so that
+places of the same stretch differ in their lower bits, by which dictionaries look."""
 _ADDED = ("signal", "sum")
+_BY_ONES = 2
+"""So many different texts may be at two places of which each has one."""
 
-_Place = tuple[str, tuple[str, ...], int]
+Key = tuple[str, ...]
+
+
+class _Below(NamedTuple):
+    """A correlation that another one reads."""
+
+    rule_id: str
+    span: int
+    key: tuple[int, ...]
+    """Which parts of its key make the key of the other one."""
 
 
 class _Least(NamedTuple):
@@ -30,7 +47,12 @@ class _Least(NamedTuple):
     needed: float
     """So many signals, values or rules are in every window in which it holds, or they sum up to so much."""
     what: str
-    """`signal`, `value`, `rule` or `sum`."""
+    """`signal`, `value`, `rule`, `sum`, or `term` where the rules have to satisfy a condition."""
+    condition: Term | None
+    given: frozenset[str]
+    """Correlations that it reads of which nothing is known here: they may hold at any time."""
+    below: tuple[_Below, ...]
+    """The others that it reads."""
 
 
 class _Above(NamedTuple):
@@ -55,116 +77,226 @@ class Sieve:
     def __init__(self, correlations: Sequence[Correlation], places_kept: int = PLACES_KEPT) -> None:
         plans = plans_of(correlations)
         self._places_kept = places_kept
-        self._least = {
-            rule_id: least for rule_id, plan in plans.items() if (least := _least(plan, plans)) is not None
-        }
+        self._least: dict[str, _Least] = {}
+        for rule_id, plan in plans.items():  # those that others read come first
+            least = _least(plan, plans, self._least)
+            if least is not None:
+                self._least[rule_id] = least
         self._above = {
             rule_id: tuple(_above(plan, plans[upper.info.id]) for upper in plan.uppers)
             for rule_id, plan in plans.items()
             if not plan.correlation.info.alerting and all(upper.info.id in self._least for upper in plan.uppers)
         }
-        self._numbers: dict[_Place, int] = {}
-        self._amounts: list[Any] = [None]
-        """For each place what was counted there; the first stands for what is not counted."""
-        self._passing: list[bool] = []
+        self._groups = _Groups()
+        self._cells: dict[str, Any] = {
+            rule_id: Counter() if least.what == "signal" else {} for rule_id, least in self._least.items()
+        }
+        """For each correlation what was counted by place."""
+        self._kept = 0
+        self._passing: dict[str, set[int]] = {}
 
-    def count(self, rule_id: str, base_id: str, key: tuple[str, ...], time: int, value: str) -> int:
-        """Takes note of a signal; what comes back is the number of its place for `may_pass`.
+    def groups(self, keys: Iterable[Key]) -> list[int]:
+        """Numbers for keys, for `count` and `passing`."""
+        return list(map(self._groups.__getitem__, keys))
+
+    def asks(self, rule_id: str) -> bool:
+        """Whether not all signals of a correlation pass."""
+        return rule_id in self._least or rule_id in self._above
+
+    def count(
+        self, rule_id: str, base_id: str, groups: Sequence[int], times: Sequence[int], values: Sequence[str] | None
+    ) -> None:
+        """Takes note of signals.
 
         Args:
-            rule_id: the correlation that eats it.
-            base_id: the rule that it comes from.
-            key: values of the group-by fields.
-            time: in seconds since 1970.
-            value: what is counted or summed.
+            rule_id: the correlation that eats them.
+            base_id: the rule that they come from.
+            groups: from `groups`, of the values of the group-by fields.
+            times: in seconds since 1970.
+            values: what is counted or summed; None for nothing.
         """
         least = self._least.get(rule_id)
-        if least is None:
-            return 0
-        span, needed, what = least
-        place = rule_id, key, time // span
-        amounts, number = self._amounts, self._numbers.get(place)
-        if number is None:
-            if len(amounts) > self._places_kept:
-                self._give_up()
-                return 0
-            number = self._numbers[place] = len(amounts)
-            amounts.append(0 if what in _ADDED else [])
+        if least is None or not groups:
+            return
+        span, needed, what, *_ = least
+        cells = self._cells[rule_id]
+        before = len(cells)
+        places = [group + time // span for group, time in zip(groups, times, strict=True)]
         if what == "signal":
-            amounts[number] += 1
+            cells.update(places)
         elif what == "sum":
-            amounts[number] += max(number_of(value) or 0.0, 0.0)
+            for place, value in zip(places, values or (), strict=values is not None):
+                cells[place] = cells.get(place, 0.0) + max(number_of(value) or 0.0, 0.0)
         else:
-            different, text = amounts[number], value if what == "value" else base_id
-            if len(different) < needed and text not in different:
-                different.append(text)
-        return number
+            texts = repeat(base_id) if what != "value" else repeat("") if values is None else values
+            for place, text in set(zip(places, texts)):  # noqa: B905 one of them may have no end
+                _note(cells, place, text, needed)
+        self._kept += len(cells) - before
+        if self._kept > self._places_kept:
+            self._give_up()
 
-    def may_pass(self, number: int) -> bool:
-        """Whether `passes` may be true for signals of this place, when all were counted."""
-        if not self._passing:
-            self._conclude()
-        return self._passing[number]
-
-    def passes(self, rule_id: str, key: tuple[str, ...], time: int) -> bool:
-        """Whether a signal may be part of what makes its correlation hold, when all were counted."""
-        least = self._least.get(rule_id)
-        if least is not None and not self._passes((rule_id, key, time // least.span)):
-            return False
+    def may_pass(self, rule_id: str) -> bool:
+        """Whether any signal of a correlation may pass, when all were counted."""
         above = self._above.get(rule_id)
-        return above is None or any(self._may_hold(one, key, time) for one in above)
+        if rule_id in self._least and not self._places(rule_id):
+            return False
+        return above is None or any(self._places(one.rule_id) for one in above)
 
-    def _passes(self, place: _Place) -> bool:
-        number = self._numbers.get(place)
-        return number is not None and self.may_pass(number)
+    def passing(
+        self, rule_id: str, keys: Sequence[Key], groups: Sequence[int], times: Sequence[int]
+    ) -> Collection[int]:
+        """Numbers of the signals that may be part of what makes their correlation hold, when all were counted.
+
+        Args:
+            rule_id: the correlation that eats them.
+            keys: values of the group-by fields.
+            groups: the same from `groups`.
+            times: in seconds since 1970.
+        """
+        least, above = self._least.get(rule_id), self._above.get(rule_id)
+        passing: Collection[int] = range(len(times))
+        if least is not None:
+            span, places = least.span, self._places(rule_id)
+            pairs = enumerate(zip(groups, times, strict=True))
+            passing = [at for at, (group, time) in pairs if group + time // span in places]
+        if above is not None:
+            passing = [at for at in passing if any(self._may_hold(one, keys[at], times[at]) for one in above)]
+        return passing
+
+    def _places(self, rule_id: str) -> set[int]:
+        """The places of a correlation at which it can hold."""
+        found = self._passing.get(rule_id)
+        if found is None:
+            found = self._passing[rule_id] = set()
+            least, cells = self._least[rule_id], self._cells[rule_id]
+            for below in least.below:
+                self._add_moments(cells, least.span, below)
+            for place in _likely(least, cells):
+                if _enough(least, cells[place], cells.get(place + 1)):
+                    found.add(place)
+                    found.add(place + 1)
+                    if least.what == "term":
+                        # what must be absent may come before and after
+                        found.add(place - 1)
+                        found.add(place + 2)
+        return found
+
+    def _add_moments(self, cells: dict[int, Any], span: int, below: _Below) -> None:
+        """Notes at which places of a correlation one that it reads may hold."""
+        places = self._places(below.rule_id)
+        keys = list(self._groups) if places else []
+        for place in places:
+            number = (place + _STRETCHES // 2) // _STRETCHES
+            stretch, key = place - number * _STRETCHES, keys[number]
+            group = self._groups[tuple([key[at] for at in below.key])]
+            first, last = stretch * below.span // span, ((stretch + 1) * below.span - 1) // span
+            for one in range(first, last + 1):
+                _note(cells, group + one, below.rule_id, math.inf)
 
     def _give_up(self) -> None:
         """Lets everything pass from now on, also what was counted."""
-        for table in (self._least, self._above, self._numbers):
+        for table in (self._least, self._above, self._groups, self._cells):
             table.clear()
-        self._passing = [True] * len(self._amounts)
-        self._amounts = self._amounts[:1]
 
-    def _may_hold(self, above: _Above, key: tuple[str, ...], time: int) -> bool:
-        upper_key = tuple([key[at] for at in above.key])
+    def _may_hold(self, above: _Above, key: Key, time: int) -> bool:
+        places = self._places(above.rule_id)
+        group = self._groups.get(tuple([key[at] for at in above.key])) if places else None
+        if group is None:
+            return False
         # of the two stretches of a window, the lower one's moment may be in the first and all else in the second
         first, last = time // above.span, (time + above.reach) // above.span + 1
         if last - first > STRETCHES_SEARCHED:
             return True
         # the other way round, too: where all else is in the first, the place of the second may have no number
-        return any(self._passes((above.rule_id, upper_key, stretch)) for stretch in range(first - 1, last + 1))
-
-    def _conclude(self) -> None:
-        amounts = self._amounts
-        self._passing = passing = [False] * len(amounts)
-        passing[0] = True
-        for (rule_id, key, stretch), number in self._numbers.items():
-            needed, what = self._least[rule_id].needed, self._least[rule_id].what
-            after = self._numbers.get((rule_id, key, stretch + 1), 0)
-            if what in _ADDED:
-                enough = amounts[number] + (amounts[after] or 0) >= needed
-            else:
-                enough = len({*amounts[number], *(amounts[after] or ())}) >= needed
-            if enough:
-                passing[number] = passing[after] = True
+        return any(group + stretch in places for stretch in range(first - 1, last + 1))
 
 
-def _least(plan: Plan, plans: Mapping[str, Plan]) -> _Least | None:
-    """What events alone must show; None where they may show nothing."""
+class _Groups(dict[Key, int]):
+    """The first place of each key."""
+
+    def __missing__(self, key: Key) -> int:
+        group = self[key] = len(self) * _STRETCHES
+        return group
+
+
+def _note(cells: dict[int, Any], place: int, text: str, needed: float) -> None:
+    """Adds a text to the different ones at a place, as far as they are needed; most places have one."""
+    kept = cells.setdefault(place, text)
+    if type(kept) is set:
+        if len(kept) < needed:
+            kept.add(text)
+    elif kept != text:
+        cells[place] = {kept, text}
+
+
+def _likely(least: _Least, cells: Mapping[int, Any]) -> Iterable[int]:
+    """The places at which there may be enough, together with the next one."""
+    if least.what in _ADDED or least.condition is not None or least.needed <= _BY_ONES:
+        return cells
+    # of two places one must have more than a single text
+    many = [place for place, amount in cells.items() if type(amount) is set]
+    return {*many, *[place - 1 for place in many if place - 1 in cells]}
+
+
+def _enough(least: _Least, amount: Any, after: Any) -> bool:
+    """Whether what was counted at a place and the next one may make the correlation hold."""
+    if least.what in _ADDED:
+        return bool(amount + (after or 0) >= least.needed)
+    different = {*_different(amount), *(() if after is None else _different(after))}
+    if least.condition is not None:
+        return _would_hold(least.condition, different | least.given)
+    return len(different) >= least.needed
+
+
+def _different(amount: str | set[str]) -> Collection[str]:
+    return amount if isinstance(amount, set) else (amount,)
+
+
+def _would_hold(term: Term, came: Collection[str]) -> bool:
+    """Whether it would hold with these rules alone, if nothing that must be absent disturbed it."""
+    if isinstance(term, RuleTerm):
+        return term.rule in came
+    if isinstance(term, NotTerm):
+        return True
+    some = (_would_hold(item, came) for item in term.items)
+    return all(some) if isinstance(term, AndTerm) else any(some)
+
+
+def _least(plan: Plan, plans: Mapping[str, Plan], sifted: Mapping[str, _Least]) -> _Least | None:
+    """What there must be, as far as it can be told; None where it may be nothing.
+
+    Args:
+        plan: of the correlation.
+        plans: all.
+        sifted: what is known already, of all that it reads.
+    """
     one, feed = plan.correlation, plan.feed
-    lower = len({name for name in one.rules if name in plans})
+    lower = [name for name in dict.fromkeys(one.rules) if name in plans]
+    below = tuple(
+        _Below(name, plans[name].feed.span, _upper_key(plans[name].correlation, one))
+        for name in lower
+        if name in sifted and plans[name].feed.span <= STRETCHES_SEARCHED * feed.span
+    )
+    given = frozenset(lower).difference([other.rule_id for other in below])
+    if one.expression is not None:
+        if _would_hold(one.expression, given):
+            return None
+        return _Least(feed.span, math.inf, "term", one.expression, given, below)
     if feed.settles or (lower and not feed.several):
         return None
     if one.type == "value_sum" and one.limit is not None and one.limit.value > 0:
-        return _Least(feed.span, one.limit.value * (1 - ROUNDING), "sum")
-    if feed.needed == 1 or feed.needed - lower < 1:
+        return _Least(feed.span, one.limit.value * (1 - ROUNDING), "sum", None, given, below)
+    if feed.needed == 1 or feed.needed - len(given) < 1:
         return None
     what = "rule" if feed.several else "value" if one.type == "value_count" else "signal"
-    return _Least(feed.span, feed.needed - lower, what)
+    return _Least(feed.span, feed.needed - len(given), what, None, given, below)
+
+
+def _upper_key(lower: Correlation, upper: Correlation) -> tuple[int, ...]:
+    names = [upper.aliases.get(name, {}).get(lower.info.id, name) for name in upper.group_by]
+    return tuple([lower.group_by.index(name) for name in names])
 
 
 def _above(plan: Plan, upper: Plan) -> _Above:
-    lower, above = plan.correlation, upper.correlation
-    names = [above.aliases.get(name, {}).get(lower.info.id, name) for name in above.group_by]
-    key = tuple(lower.group_by.index(name) for name in names)
-    return _Above(above.info.id, key, upper.feed.span, plan.feed.span - 1)
+    key = _upper_key(plan.correlation, upper.correlation)
+    return _Above(upper.correlation.info.id, key, upper.feed.span, plan.feed.span - 1)

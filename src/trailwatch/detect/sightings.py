@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 from trailwatch.model.sighting import EVERYTHING, Remembered, Sightings
-from trailwatch.model.signal import Stay
+from trailwatch.model.signal import Signal, Stay
+
+Place = tuple[str, str]
+"""A rule with a memory, and an account."""
+Stretch = tuple[int, int]
+"""The first and the last time of what was heard there."""
+
+
+class Noted(Protocol):
+    """What was noted of a whole input, of which signals are made where they are wanted."""
+
+    def heard(self) -> Mapping[Place, Stretch]:
+        """Rules with a memory and accounts, with the first and the last time of what is there for them."""
+
+    def heard_signals(self, wanted: Collection[Place]) -> Iterator[Signal]:
+        """The signals for these rules and accounts."""
 
 
 class SightingsInMemory:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from trailwatch.detect import callers
+from trailwatch.detect.briefs import account_of, brief_of, plain_brief
 from trailwatch.detect.bundle import Ask, Bundle, Taker, Texts
 from trailwatch.detect.leaf import text_of
-from trailwatch.detect.links import identity_of
+from trailwatch.detect.moments import seconds_of
+from trailwatch.detect.notes import Heard, Noter, Values
+from trailwatch.detect.pages import Note
 from trailwatch.detect.record import Record, getter
 from trailwatch.detect.schema import FREE_FIELDS, PLAIN_FIELDS
 from trailwatch.model.event import Event
-from trailwatch.model.identity import shortened, synthetic_event_id
+from trailwatch.model.identity import shortened
 from trailwatch.model.sighting import DAY
 from trailwatch.model.signal import ACTOR, Brief, Signal
 from trailwatch.rules.rule import Correlation, RuleSet
@@ -47,6 +49,8 @@ class Want(NamedTuple):
     """Whether the rule has a memory: it asks for the first of a day, and for the record as evidence of it."""
     ask: Ask | None = None
     """The same for the quick way; None where there is more to it than one text for each path."""
+    asks_memory: bool = False
+    """Whether it is for a correlation that wants to know first what a rule with a memory says."""
 
 
 def wants_of(rules: RuleSet) -> dict[str, list[Want]]:
@@ -89,12 +93,17 @@ def fields_wanted(rules: RuleSet) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*BRIEF_PATHS, *FURTHER_PATHS, *asked)))
 
 
+_Wish = tuple[str, Want]
+"""A rule that said yes, and what is wanted of its events."""
+
+
 class _Wanted(NamedTuple):
     """What is wanted of the events to which the same rules said yes."""
 
+    each: tuple[_Wish, ...]
     bundle: Bundle | None
-    slow: tuple[tuple[str, Want], ...]
-    """The rest, each with the rule that said yes."""
+    slow: tuple[_Wish, ...]
+    """Those that are not in the bundle."""
 
 
 class SignalMaker:
@@ -119,6 +128,11 @@ class SignalMaker:
         self._gathered = gathered
         self._texts = Texts()
         self._wanted: dict[tuple[str, ...], _Wanted] = {}
+        self._values: Values | None = None
+        self._heard_together: dict[tuple[Ask, ...], Heard] = {}
+        """What was heard by sets of rules with a memory, for those who note events."""
+        self._noting: list[Noter] = []
+        """Those that have noted something."""
         self._heard: dict[tuple[Any, ...], tuple[int, str]] = {}
         """Time and event of what rules with a memory heard first of a combination of values."""
 
@@ -138,35 +152,66 @@ class SignalMaker:
         if wanted is None:
             if len(self._wanted) >= WANTED_KEPT:
                 self._wanted.clear()
-            wanted = self._wanted[said] = self._sorted_out(said)
-        event = _Event(record, origin, position)
+            wanted = self._wanted[said] = self._sorted_out(self._each(said))
         signals: list[Signal] = []
-        unkeyed = 0
-        slow = wanted.slow
-        if wanted.bundle is not None:
-            if record.plain is None:
-                slow = self._each(said)
-            else:
-                unkeyed, odd = self._quickly(wanted.bundle, event, signals)
-                if odd:
-                    slow = (*slow, *((base, want) for base, want in self._each(said) if want.ask in odd))
-        if slow:
-            unkeyed += self._slowly(slow, event, signals)
-        return signals, unkeyed
+        return signals, self._told(wanted, _Event(record, origin, position), signals)
 
     def begin(self) -> None:
         """A new delivery: what was told of the one before is told again, unless they are put together."""
         if not self._gathered:
             self._heard.clear()
 
-    def _each(self, said: Iterable[str]) -> tuple[tuple[str, Want], ...]:
+    def noter(self, said: Iterable[str]) -> Noter | None:
+        """What notes events to which these rules alone said yes; None where deliveries stand by themselves."""
+        if not self._gathered:
+            return None
+        each = self._each(said)
+        noted = tuple(want.ask for _, want in each if want.ask and not want.asks_memory)
+        rest = tuple((base, want) for base, want in each if not want.ask or want.asks_memory)
+        wanted = self._sorted_out(rest)
+
+        def told(record: Record, origin: str, position: int, signals: list[Signal]) -> int:
+            return self._told(wanted, _Event(record, origin, position), signals)
+
+        if self._values is None:
+            asks = [want.ask for several in self._wants.values() for want in several if want.ask]
+            self._values = Values(path for ask in asks for path in ask.paths)
+        return Noter(
+            noted,
+            self._values,
+            told if rest else None,
+            callers=self._callers,
+            texts=self._texts,
+            heard=self._heard_together.setdefault(noted, {}),
+            active=self._noting,
+        )
+
+    def notes(self) -> list[Note]:
+        """What was noted since the last time."""
+        noting, self._noting[:] = list(self._noting), ()
+        return [noter.noted() for noter in noting]
+
+    def _each(self, said: Iterable[str]) -> tuple[_Wish, ...]:
         return tuple((base, want) for base in said for want in self._wants.get(base, ()))
 
-    def _sorted_out(self, said: tuple[str, ...]) -> _Wanted:
-        each = self._each(said)
+    def _sorted_out(self, each: tuple[_Wish, ...]) -> _Wanted:
         asks = [want.ask for _, want in each if want.ask is not None]
         slow = tuple((base, want) for base, want in each if want.ask is None)
-        return _Wanted(Bundle(asks, self._texts) if asks else None, slow)
+        return _Wanted(each, Bundle(asks, self._texts) if asks else None, slow)
+
+    def _told(self, wanted: _Wanted, event: _Event, signals: list[Signal]) -> int:
+        """Adds the signals that are wanted of an event; how many of them find no value."""
+        unkeyed, slow = 0, wanted.slow
+        if wanted.bundle is not None:
+            if event.record.plain is None:
+                slow = wanted.each
+            else:
+                unkeyed, odd = self._quickly(wanted.bundle, event, signals)
+                if odd:
+                    slow = (*slow, *((base, want) for base, want in wanted.each if want.ask in odd))
+        if slow:
+            unkeyed += self._slowly(slow, event, signals)
+        return unkeyed
 
     def _quickly(self, bundle: Bundle, event: _Event, signals: list[Signal]) -> tuple[int, tuple[Ask, ...]]:
         """Adds the signals made of one text for each path; how many rules find none, what the slow way has to do."""
@@ -175,19 +220,19 @@ class SignalMaker:
         texts = bundle.texts(plain, event.record, caller.principal.key)
         cut = bundle.cut(texts)
         if cut.counted or cut.memory is not None:
-            seconds = _seconds(plain.eventTime)
+            seconds = seconds_of(plain.eventTime)
             brief = None
             if cut.counted:
-                brief = _plain_brief(plain, caller, seconds)
+                brief = plain_brief(plain, caller, seconds)
                 signals += [
                     Signal(rule_id, base, key(texts), seconds, brief, value(texts) if value is not None else "")
                     for rule_id, base, key, value in cut.counted
                 ]
             if cut.memory is not None:
-                account = _account(plain, caller)
+                account = account_of(plain, caller)
                 place = (cut.remembered, account, caller.identity, cut.memory(texts), seconds // DAY)
                 if self._is_news(place, seconds, plain.eventID):
-                    brief = brief or _plain_brief(plain, caller, seconds)
+                    brief = brief or plain_brief(plain, caller, seconds)
                     self._remembered(cut.remembered, texts, event, brief, signals)
         return cut.unkeyed, cut.odd
 
@@ -237,8 +282,8 @@ class SignalMaker:
         """What a person needs to know of the event, without decoding all of it where that can be avoided."""
         event = record.plain
         if event is not None:
-            return _plain_brief(event, self._callers.of(event), _seconds(event.eventTime))
-        return _brief_of(Event(record.full), bytes(record.raw))
+            return plain_brief(event, self._callers.of(event), seconds_of(event.eventTime))
+        return brief_of(Event(record.full), bytes(record.raw))
 
 
 class _Event(NamedTuple):
@@ -251,61 +296,10 @@ def _place(rule_id: str, brief: Brief, key: tuple[str, ...], value: str, stretch
     return rule_id, brief.account, brief.identity or brief.principal, key, value, stretch
 
 
-def _plain_brief(event: Any, caller: callers.Caller, time: int) -> Brief:
-    principal = caller.principal
-    return Brief(
-        event_id=event.eventID,
-        time=time,
-        account=_account(event, caller),
-        region=_text(event.awsRegion),
-        event_source=_text(event.eventSource),
-        event_name=event.eventName,
-        principal=principal.key,
-        who=caller.who,
-        access_key=principal.access_key,
-        source_ip=_text(event.sourceIPAddress),
-        user_agent=_text(event.userAgent),
-        error_code=_text(event.errorCode),
-        identity=caller.identity,
-    )
-
-
-def _account(event: Any, caller: callers.Caller) -> str:
-    account = event.recipientAccountId
-    return account if type(account) is str and account else caller.principal.account
-
-
-def _seconds(time: datetime) -> int:
-    return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
-
-
-def _text(value: Any) -> str:
-    return value if type(value) is str else ""
-
-
 BRIEF_PATHS = ("awsRegion", "eventSource", "sourceIPAddress", "userAgent", "errorCode", *callers.PATHS)
 """The plain fields that a brief is made of."""
 FURTHER_PATHS = ("sharedEventID", "readOnly")
 """Others that links and rules with a memory ask for."""
-
-
-def _brief_of(event: Event, raw: bytes) -> Brief:
-    principal = event.principal
-    return Brief(
-        event_id=event.event_id or synthetic_event_id(raw),
-        time=int(event.time.timestamp()),
-        account=event.account,
-        region=event.region,
-        event_source=event.source,
-        event_name=event.name,
-        principal=principal.key,
-        who=str(principal),
-        access_key=principal.access_key,
-        source_ip=event.source_ip,
-        user_agent=event.user_agent,
-        error_code=event.error_code,
-        identity=identity_of(principal),
-    )
 
 
 def _want(correlation: Correlation, rule_id: str, memory: Sequence[str]) -> Want:
@@ -314,7 +308,8 @@ def _want(correlation: Correlation, rule_id: str, memory: Sequence[str]) -> Want
     paths = (*paths_of(correlation, rule_id), *memory)
     ask = Ask(correlation.info.id, rule_id, paths, counted[0] if counted else "")
     quick = ask if len(counted) < 2 else None  # noqa: PLR2004 several values are joined
-    return Want(correlation.info.id, tuple(map(_key_getter, paths)), tuple(map(getter, counted)), ask=quick)
+    key, value = tuple(map(_key_getter, paths)), tuple(map(getter, counted))
+    return Want(correlation.info.id, key, value, ask=quick, asks_memory=bool(memory))
 
 
 def _key_getter(path: str) -> Getter | None:

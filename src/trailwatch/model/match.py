@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -116,6 +117,14 @@ class Tally(msgspec.Struct):
 _COUNTERS = tuple(name for name in Tally.__struct_fields__ if name != "left_out")
 
 
+class Written(NamedTuple):
+    """Notes of events as they are kept, with what has to be known of them before they are read."""
+
+    body: bytes
+    heard: list[tuple[str, str, int, int]]
+    """Rules with a memory, and for each account the first and the last time of what is there for them."""
+
+
 class Found(msgspec.Struct):
     """Everything that stage 1 has to say about one delivery."""
 
@@ -125,6 +134,10 @@ class Found(msgspec.Struct):
     signals: list[Signal] = []
     links: list[Link] = []
     tally: Tally = msgspec.field(default_factory=Tally)
+    notes: list[Any] = []
+    """Events that only feed stateful rules, as `trailwatch.detect.pages` notes them, until they are on a page."""
+    pages: list[Written] = []
+    """The same once they are."""
 
 
 def in_order(matches: Iterable[Match]) -> list[Match]:
