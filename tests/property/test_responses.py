@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trailwatch.errors import ActionError
-from trailwatch.model.response import APPLY_TIME, Call, Plan, Step
+from trailwatch.model.response import APPLY_TIME, Call, Draft, Plan, Step
 from trailwatch.respond.apply import Equipment, apply
 from trailwatch.respond.lever import LeverAction
 from trailwatch.respond.undo import undo
@@ -62,7 +62,15 @@ class Cell:
 
 
 class SetCell(LeverAction):
+    """Of plans that are made already: no event leads to it."""
+
     name, levers = "set", (Cell(),)
+
+    def targets(self, _):
+        return ()
+
+    def plan(self, *_):
+        return Draft()
 
 
 def plan_of(wishes):
