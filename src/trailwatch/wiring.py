@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trailwatch.config.notifiers import Console, NotifySettings
-from trailwatch.config.schema import Config
+from trailwatch.config.schema import AddressSettings, Config
 from trailwatch.errors import ConfigError
 from trailwatch.model.severity import Severity
 
@@ -191,6 +191,7 @@ def addresses_of(config: Config, callers: Sequence[str] = ()) -> Surroundings:
         organizations=config.organization.ids,
         things=things,
         callers=callers,
+        bare=config.addresses == AddressSettings(),
     )
 
 

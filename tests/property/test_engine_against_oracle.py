@@ -30,7 +30,7 @@ PATHS = [
     "userIdentity.sessionContext.sessionIssuer.userName", "userIdentity", "requestParameters", "requestParameters.a",
     "requestParameters.a.b", "requestParameters.list[0]", "requestParameters['a.b']", "responseElements.a",
     "eventTime", "eventID", "derived.ip.is_aws_service", "derived.principal", "derived.target.is_other_user",
-    "missing.field",
+    "missing.field", "derived.country", "derived.ip.is_aws", "derived.ip.list",
 ]  # fmt: skip
 scalars = st.one_of(
     st.none(),

@@ -12,7 +12,7 @@ from typing import Any
 
 from trailwatch.detect.agent import agent_family
 from trailwatch.detect.policy import statements_of
-from trailwatch.detect.surroundings import SOURCES, own_accounts, own_organizations, touches_self
+from trailwatch.detect.surroundings import SOURCES, Surroundings, own_accounts, own_organizations, touches_self
 from trailwatch.model.address import AddressFacts
 from trailwatch.model.aws_accounts import LOG_WRITING, SERVICE_ACCOUNTS
 from trailwatch.model.event import Event
@@ -22,6 +22,13 @@ from trailwatch.rules.derived_names import PREFIX
 
 Value = str | bool | int | list[str] | None
 _SERVICE_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".aws.internal")
+
+
+def untold(book: AddressBook | None) -> frozenset[str]:
+    """Derived fields that have no value in any record, because there is no table that could tell it."""
+    if book is None:
+        return frozenset(LOOKED_UP)
+    return frozenset(LOOKED_UP) - _TOLD_BARE if isinstance(book, Surroundings) and book.bare else frozenset()
 
 
 def derive(path: str, record: Mapping[str, Any], book: AddressBook | None = None) -> list[Any]:
@@ -147,6 +154,8 @@ LOOKED_UP: dict[str, LookUp] = {
     "derived.ip.kind": _fact(lambda facts: list(facts.kinds)),
 }
 """Fields that the tables of addresses tell; without any they say nothing."""
+_TOLD_BARE = frozenset({"derived.network", "derived.ip.is_hosting"})
+"""Those of which an address alone says something."""
 AROUND: dict[str, LookUp] = {"derived.policy.external_accounts": _external_accounts, "derived.self": touches_self}
 """Fields that what is configured makes more exact."""
 

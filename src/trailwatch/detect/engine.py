@@ -13,7 +13,10 @@ from trailwatch.decode.trail import PlacedTexts, RecordTexts
 from trailwatch.decode.unfold import LIMIT_RECORD_BYTES, trail_decoder
 from trailwatch.detect.callers import Callers
 from trailwatch.detect.compile import compile_predicate
+from trailwatch.detect.derived import untold
+from trailwatch.detect.leaf import check
 from trailwatch.detect.links import ISSUING_NAMES, STATING
+from trailwatch.detect.needs import can_hold
 from trailwatch.detect.plans import NEVER, PlanTable
 from trailwatch.detect.profile import Profile
 from trailwatch.detect.run import Means, Promising, Run, are_distinct
@@ -21,6 +24,7 @@ from trailwatch.detect.signals import SignalMaker, fields_wanted, wants_of
 from trailwatch.errors import RuleError
 from trailwatch.model.match import Found
 from trailwatch.ports import AddressBook, Delivery
+from trailwatch.rules.predicate import fields_of
 from trailwatch.rules.rule import Rule, RuleSet
 
 
@@ -58,6 +62,7 @@ class Engine:
         ordered = sorted((*rules.rules, *rules.first_seen), key=lambda rule: rule.info.id)
         if silent:
             ordered = [rule for rule in ordered if rule.info.alerting or rule.info.id in wants]
+        ordered = _able(ordered, tables)
         if profile is not None:
             ordered = [profile.with_clock(rule) for rule in ordered]
         issuing = ISSUING_NAMES if links else frozenset[str]()
@@ -128,6 +133,23 @@ class Engine:
 
     def _stage(self, name: str) -> AbstractContextManager[None]:
         return nullcontext() if self.profile is None else self.profile.stage(name)
+
+
+def _able(rules: Sequence[Rule], tables: AddressBook | None) -> list[Rule]:
+    """The rules that some record could satisfy; a table that is not there keeps some from ever matching.
+
+    Raises:
+        RuleError: a condition of another one holds a value that does not fit its operator.
+    """
+    without = untold(tables)
+    idle = [rule for rule in rules if not can_hold(rule.condition, without)]
+    try:
+        for field in (field for rule in idle for field in fields_of(rule.condition)):
+            check(field)
+    except ValueError as error:
+        raise _blame(idle, error) from None
+    left_out = {rule.info.id for rule in idle}
+    return [rule for rule in rules if rule.info.id not in left_out]
 
 
 def _blame(rules: Sequence[Rule], error: ValueError) -> RuleError:

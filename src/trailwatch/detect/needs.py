@@ -10,6 +10,7 @@ from trailwatch.detect.schema import FREE_FIELDS, PLAIN_FIELDS
 from trailwatch.rules.predicate import And, Const, Field, Not, Op, Or, Predicate, fields_of
 from trailwatch.rules.rule import Rule
 
+_TELL_ABSENCE = frozenset({Op.ABSENT, Op.IS_NULL})
 _RARE = 40
 """A field is rare where fewer than one of so many rules asks for it."""
 
@@ -77,6 +78,34 @@ def _fields_behind(path: str) -> Iterator[str]:
         yield path
     elif (root := path.partition(".")[0]) in FREE_FIELDS:
         yield root
+
+
+def can_hold(predicate: Predicate, untold: Collection[str]) -> bool:
+    """Whether any record could satisfy the predicate.
+
+    Args:
+        predicate: a rule's condition.
+        untold: paths that have no value in any record.
+    """
+    return _outcome(predicate, untold) is not False
+
+
+def _outcome(predicate: Predicate, untold: Collection[str]) -> bool | None:
+    """What the predicate says of every record; None where that depends on the record."""
+    if isinstance(predicate, Field):
+        if predicate.path not in untold or predicate.strict:
+            return None
+        return True if predicate.op is Op.NULL else None if predicate.op in _TELL_ABSENCE else False
+    if isinstance(predicate, Const):
+        return predicate.value
+    if isinstance(predicate, Not):
+        inner = _outcome(predicate.item, untold)
+        return None if inner is None else not inner
+    found = {_outcome(item, untold) for item in predicate.items}
+    deciding = isinstance(predicate, Or)
+    if deciding in found:
+        return deciding
+    return None if None in found else not deciding
 
 
 def names_of(predicate: Predicate) -> frozenset[str] | None:

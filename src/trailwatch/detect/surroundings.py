@@ -31,6 +31,7 @@ class Surroundings:
         organizations: ids of own organisations, whose members are not external either.
         things: for each kind of `SOURCES`, ARNs or names.
         callers: ARNs of the users and role sessions whose credentials trailwatch works with.
+        bare: whether no table is configured, so that nothing but an address itself tells anything of it.
     """
 
     def __init__(
@@ -41,8 +42,10 @@ class Surroundings:
         organizations: Collection[str] = (),
         things: Mapping[str, Collection[str]] | None = None,
         callers: Collection[str] = (),
+        bare: bool = False,
     ) -> None:
         self._book = book
+        self.bare = bare
         self.accounts = frozenset(accounts)
         self.organizations = frozenset(organizations)
         self.callers = frozenset(named for arn in callers if (named := _as_parameter(arn)) is not None)

@@ -7,9 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trailwatch.detect.derived import COMPUTED, derive
+from trailwatch.config.schema import AddressSettings
+from trailwatch.detect.derived import COMPUTED, derive, untold
+from trailwatch.detect.engine import Engine
+from trailwatch.detect.needs import can_hold
 from trailwatch.detect.policy import parse_document, statements_of
+from trailwatch.detect.surroundings import Surroundings
+from trailwatch.enrich.addresses import Addresses
+from trailwatch.errors import RuleError
+from trailwatch.model.rule import RuleInfo
+from trailwatch.model.severity import Severity
 from trailwatch.rules.derived_names import DERIVED_NAMES
+from trailwatch.rules.predicate import And, Field, Not, Op, Or
+from trailwatch.rules.rule import Rule, RuleSet
 from trailwatch.testing import event
 
 EVERYBODY = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}
@@ -168,3 +178,30 @@ anything = st.recursive(
 def test_no_record_makes_a_derived_field_raise(record):
     for path in COMPUTED:
         assert all(isinstance(value, (str, bool)) for value in derive(path, record))
+
+
+@given(
+    st.one_of(st.text(max_size=12), st.ip_addresses().map(str), st.sampled_from(["s3.amazonaws.com", "AWS Internal"]))
+)
+def test_what_no_table_can_tell_has_no_value_in_any_record(address):
+    bare = Surroundings(Addresses(AddressSettings()), bare=True)
+
+    for book in (None, bare):
+        assert {path for path in untold(book) for _ in derive(path, {"sourceIPAddress": address}, book)} == set()
+
+
+def test_with_tables_every_derived_field_may_have_a_value():
+    assert untold(Surroundings(Addresses(AddressSettings()))) == frozenset()
+
+
+def test_a_rule_that_only_a_table_could_fulfil_is_not_run_and_still_checked():
+    condition = And((Field("eventName", Op.EQ, ("GetObject",)), Field("derived.ip.is_aws", Op.EQ, (False,))))
+    negated = Not(Field("derived.country", Op.EQ, ("NL",)))
+    broken = And((condition, Field("userAgent", Op.RE, ("(",))))
+
+    assert not can_hold(condition, untold(None))
+    assert can_hold(condition, untold(Surroundings(Addresses(AddressSettings()))))
+    assert can_hold(negated, untold(None))
+    assert can_hold(Or((condition, Field("derived.country", Op.NULL))), untold(None))
+    with pytest.raises(RuleError, match=r"r\.yml:1"):
+        Engine(RuleSet(rules=(Rule(RuleInfo("r", "r", "t", Severity.LOW, "r.yml:1"), broken),)))
