@@ -19,6 +19,8 @@ Place = Callable[[Field], tuple[int, int] | None]
 _ABSENCE = frozenset({Op.NULL, Op.ABSENT, Op.IS_NULL})
 _FREE = re.compile(r"(requestParameters|responseElements|additionalEventData)(\.[A-Za-z0-9_:-]+)+")
 """Paths of plain names, which JSON can spell in another way only with a `\\u` escape."""
+_MEMBER = re.compile(r"(requestParameters|responseElements|additionalEventData)\.[A-Za-z0-9]+")
+_IN_VAIN = 200
 
 
 class Node(NamedTuple):
@@ -106,13 +108,20 @@ def slots_of(node: Node) -> Iterator[int]:
 
 
 def guarded(node: Node) -> Test:
-    """The node's test behind a look at the raw text: where a name that it needs is missing, nothing is decoded."""
+    """The node's test behind a look at the raw text: where a name that it needs is missing, nothing is decoded.
+
+    Some names are in every event that gets here. After `_IN_VAIN` looks that kept nothing from being decoded more
+    than others did, nobody looks again.
+    """
     needed = tuple(dict.fromkeys(_needed(node)))
     if not needed:
         return node.test
-    inner = node.test
+    inner, left = node.test, _IN_VAIN
 
     def test(record: Record) -> bool:
+        nonlocal left
+        if not left:
+            return inner(record)
         for root, names in needed:
             text = record.text_of(root)
             for name in names:
@@ -120,7 +129,9 @@ def guarded(node: Node) -> Test:
                     break
             else:
                 if b"\\u" not in text:
+                    left += 1
                     return False
+        left -= 1
         return inner(record)
 
     return test
@@ -209,6 +220,21 @@ def _field(field: Field) -> Test:
             if one(value):
                 return True
         return False
+
+    return _of_member(field.path, one, test) if _MEMBER.fullmatch(field.path) else test
+
+
+def _of_member(path: str, one: Callable[[Any], bool], other: Test) -> Test:
+    """The same in half the time for a member that is one text or number, which nearly every one is."""
+    root, name = path.split(".")
+
+    def test(record: Record) -> bool:
+        part = record.get(root)
+        if type(part) is dict:
+            value = part.get(name)
+            if type(value) is str or type(value) is int:
+                return one(value)
+        return other(record)
 
     return test
 
