@@ -32,7 +32,7 @@ class Job(NamedTuple):
 def rest_the_collector() -> None:
     """Makes garbage collection rare: a scan makes millions of small objects, hardly one of them in a cycle."""
     gc.freeze()
-    gc.set_threshold(100_000, 50, 50)
+    gc.set_threshold(400_000, 50, 50)
 
 
 def give_memory_back() -> None:

@@ -36,13 +36,29 @@ class Strand(NamedTuple):
     values: Sequence[str] | None
 
 
+class _Callers:
+    """Who began what the callers of a page did."""
+
+    def __init__(self, page: Page, actors: Actors) -> None:
+        self._actors = actors
+        self._identities = [identity or principal for principal, _, _, identity, _ in page.callers]
+        self._always = [actors.actor_always(identity) for identity in self._identities]
+
+    def actors_of(self, group: Group) -> list[str]:
+        """The actor of each row of a group."""
+        always, identities = self._always, self._identities
+        return [
+            always[caller] or self._actors.actor_at(identities[caller], time)
+            for caller, time in zip(group.callers, group.times, strict=True)
+        ]
+
+
 class _Columns:
     """The columns of one group, with its actors where they are asked for."""
 
-    def __init__(self, page: Page, group: Group, actors: Actors, sieve: Sieve) -> None:
-        self._page = page
+    def __init__(self, group: Group, callers: _Callers, sieve: Sieve) -> None:
         self._group = group
-        self._actors = actors
+        self._callers = callers
         self._sieve = sieve
         self._acted: list[str] = []
         self._keyed: dict[tuple[int, ...], tuple[list[Key], list[int]]] = {}
@@ -79,18 +95,8 @@ class _Columns:
         if at != ACTOR_AT:
             return self._group.keys[at]
         if not self._acted:
-            self._acted = self._actors_of_rows()
+            self._acted = self._callers.actors_of(self._group)
         return self._acted
-
-    def _actors_of_rows(self) -> list[str]:
-        group = self._group
-        identities = [identity or principal for principal, _, _, identity, _ in self._page.callers]
-        always = {caller: self._actors.actor_always(identities[caller]) for caller in set(group.callers)}
-        found = [always[caller] for caller in group.callers]
-        return [
-            self._actors.actor_at(identities[group.callers[row]], group.times[row]) if actor is None else actor
-            for row, actor in enumerate(found)
-        ]
 
 
 def sifted(pages: Pages, sieve: Sieve, actors: Actors) -> Iterator[list[Signal]]:
@@ -102,21 +108,23 @@ def sifted(pages: Pages, sieve: Sieve, actors: Actors) -> Iterator[list[Signal]]
         actors: who began what.
     """
     for page in pages():
+        callers = _Callers(page, actors)
         for group in page.groups:
-            columns = _Columns(page, group, actors, sieve)
+            columns = _Columns(group, callers, sieve)
             for want in group.wants:
                 if sieve.asks(want.rule_id):
                     one = columns.strand(want)
                     sieve.count(want.rule_id, want.base_id, one.groups, one.times, one.values)
     for page in pages():
-        passing = [signal for group in page.groups for signal in _passing(page, group, sieve, actors)]
+        callers = _Callers(page, actors)
+        passing = [signal for group in page.groups for signal in _passing(page, group, callers, sieve)]
         if passing:
             yield passing
 
 
-def _passing(page: Page, group: Group, sieve: Sieve, actors: Actors) -> list[Signal]:
+def _passing(page: Page, group: Group, callers: _Callers, sieve: Sieve) -> list[Signal]:
     """The signals of a group that pass, those of an event one after the other."""
-    columns = _Columns(page, group, actors, sieve)
+    columns = _Columns(group, callers, sieve)
     found: list[tuple[int, Want, Key, str]] = []
     for want in group.wants:
         if not want.remembers and sieve.may_pass(want.rule_id):

@@ -96,6 +96,8 @@ class Texts:
             value = part.get(name) if type(part) is dict else part
             if type(value) is str and value is not part:
                 return value
+            if type(value) is int or type(value) is float:
+                return text_of(value)
             return UNSET if value is None else _one(find(record))
 
         if simple:

@@ -7,7 +7,7 @@ with those of other events that feed the same ones, and signals are made of what
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -165,7 +165,7 @@ def page_of(notes: Iterable[Note]) -> tuple[Written | None, int]:
     for form, several in by_form.values():
         columns = list(zip(*itertools.chain.from_iterable(several), strict=True))
         keys = [_texts(columns[at]) for at in form.keys]
-        gaps = {number for number, column in enumerate(keys) if "" in column}
+        gaps = frozenset(number for number, column in enumerate(keys) if "" in column)
         if gaps:
             unkeyed += sum(_gaps(keys, gaps.intersection((*want.key, want.value))) for want in form.wants)
         if form.found:
@@ -210,23 +210,30 @@ def _hear(
     form: Form,
     columns: Sequence[Sequence[Any]],
     keys: Sequence[Sequence[str]],
-    gaps: Collection[int],
+    gaps: frozenset[int],
 ) -> None:
     """Adds the first and last times of what is for rules with a memory."""
     own = [caller.principal.account for caller in columns[0]]
     accounts = [known or account for known, account in zip(_texts(columns[form.brief[_ACCOUNT]]), own, strict=True)]
-    moments = list(zip(accounts, columns[1], strict=True))
+    known: dict[frozenset[int], dict[str, tuple[int, int]]] = {}
     for want in form.wants:
-        if not want.remembers:
-            continue
-        missing = [keys[at] for at in gaps if at in want.key]
-        told = moments
-        if missing:
-            told = [moment for moment, *texts in zip(moments, *missing, strict=True) if all(texts)]
-        for account in {account for account, _ in told}:
-            times = [time for known, time in told if known == account]
-            first, last = heard.get((want.rule_id, account), (times[0], times[0]))
-            heard[want.rule_id, account] = min(first, *times), max(last, *times)
+        missing = gaps.intersection(want.key)
+        if want.remembers and missing not in known:
+            known[missing] = _stretches(accounts, columns[1], [keys[at] for at in missing])
+        for account, (first, last) in known[missing].items() if want.remembers else ():
+            before = heard.get((want.rule_id, account), (first, last))
+            heard[want.rule_id, account] = min(first, before[0]), max(last, before[1])
+
+
+def _stretches(
+    accounts: Sequence[str], times: Sequence[int], texts: Sequence[Sequence[str]]
+) -> dict[str, tuple[int, int]]:
+    """By account the first and the last time, of the rows in which none of these texts is missing."""
+    by_account: dict[str, list[int]] = {}
+    for row, (account, time) in enumerate(zip(accounts, times, strict=True)):
+        if not texts or all(column[row] for column in texts):
+            by_account.setdefault(account, []).append(time)
+    return {account: (min(found), max(found)) for account, found in by_account.items()}
 
 
 def put_on_page(found: Found) -> None:
