@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -47,6 +48,7 @@ class ScanState:
         self.unkeyed = 0
         """How often a correlation found no value for its key in what was noted; complete after `conclude`."""
         self._wanted = {one.info.id for one in rules.correlations}
+        self._at_once = ExitStack()
         self._folder = tempfile.TemporaryDirectory(prefix="trailwatch-scan-")
         folder = Path(self._folder.name)
         try:
@@ -57,11 +59,14 @@ class ScanState:
             raise
 
     def __enter__(self) -> Self:
+        # one transaction from first to last: nothing of it has to outlive the scan, and each costs
+        self._at_once.enter_context(self._store.transaction())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._at_once.close()
         self._store.close()
         self._spool.close()
         self._folder.cleanup()
