@@ -195,6 +195,7 @@ TWICE_A_DAY = [*looks(0), *[(*one[:4], "203.0.113.9", *one[5:]) for one in looks
 
 @settings(max_examples=150, deadline=None)
 @example(made=AFTER_A_PAUSE, cuts=set(), on_pages=set(), chance=random.Random(1))
+@example(made=AFTER_A_PAUSE[::-1], cuts=set(), on_pages=set(), chance=random.Random(1))
 @example(made=WITHOUT_A_KEY, cuts={1, 2}, on_pages={1}, chance=random.Random(1))
 @example(made=EVERY_OTHER_DAY, cuts=set(), on_pages=set(), chance=random.Random(1))
 @example(made=TWICE_A_DAY, cuts={1, 2, 3}, on_pages={1}, chance=random.Random(1))
