@@ -112,7 +112,9 @@ def _crew(
         for _ in range(workers):
             line, end = context.Pipe()
             lines.append(line)
-            process = context.Process(target=_work, args=(end, batches, job, engine), daemon=True)
+            # a forked process has a copy of each line here, which would keep it waiting for a first process that died
+            copies = tuple(lines) if forked else ()
+            process = context.Process(target=_work, args=(end, copies, batches, job, engine), daemon=True)
             process.start()
             processes.append(process)
             end.close()  # so that the line ends with the process
@@ -126,8 +128,12 @@ def _crew(
             line.close()
 
 
-def _work(line: Connection, batches: FileBatches, job: Job, engine: Engine | None) -> None:
+def _work(
+    line: Connection, copies: Sequence[Connection], batches: FileBatches, job: Job, engine: Engine | None
+) -> None:
     """A process's life: numbers of batches come in, what was found in them goes out."""
+    for copy in copies:
+        copy.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process ends the others
     rest_the_collector()
     number = -1

@@ -3,6 +3,8 @@ import json
 import multiprocessing
 import os
 import pickle
+import select
+import signal
 from functools import partial
 
 import pytest
@@ -101,6 +103,23 @@ def test_workers_end_with_whoever_wanted_their_results(files):
 
     assert len(at_work) == 2
     assert multiprocessing.active_children() == []
+
+
+def test_workers_end_with_a_first_process_that_is_killed(files):
+    theirs, ours = os.pipe()
+    first = os.fork()
+    if not first:
+        found = scan_files(files, Job(ENGINE), ENGINE(), workers=2)
+        next(found)
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.close(ours)
+    os.waitpid(first, 0)
+
+    ended, _, _ = select.select([theirs], [], [], 60)  # nobody has the other end any more
+
+    assert ended
+    assert os.read(theirs, 1) == b""
+    os.close(theirs)
 
 
 def test_a_worker_begins_with_the_engine_of_the_first_process_or_makes_its_own(files):
