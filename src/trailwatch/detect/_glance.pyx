@@ -698,41 +698,44 @@ cdef extern from "Python.h":
 
 
 cdef class Parts:
-    """Says of a text whether one of some parts may stand in it, mostly at the price of one pass over it.
+    """Says which of some parts stand in a text, mostly at the price of one pass over it.
 
     Args:
-        parts: of ASCII only for a sharp answer.
+        parts: at most 62; of ASCII, and of two characters at least.
     """
 
     cdef unsigned char pairs[8192]
     cdef list parts
-    cdef bint sharp
 
     def __init__(self, parts):
         cdef int pair
         memset(self.pairs, 0, sizeof(self.pairs))
-        self.parts = [part.encode() for part in parts]
-        self.sharp = all(part.isascii() and len(part) > 1 for part in parts)
-        for part in self.parts if self.sharp else ():
+        self.parts = [part.encode("ascii") for part in parts]
+        for part in self.parts:
             pair = part[0] << 8 | part[1]
             self.pairs[pair >> 3] |= 1 << (pair & 7)
 
     def __call__(self, str text):
+        """A bit for each part that stands in the text; -1 for a text that is not all ASCII."""
         cdef Py_ssize_t size, at
         cdef Place begin
         cdef int pair
-        if not self.sharp or not PyUnicode_IS_ASCII(text):
-            return True
+        cdef uint64_t found = 0
+        if not PyUnicode_IS_ASCII(text):
+            return -1
         begin = <Place> PyUnicode_AsUTF8AndSize(text, &size)
         for at in range(size - 1):
             pair = begin[at] << 8 | begin[at + 1]
-            if self.pairs[pair >> 3] >> (pair & 7) & 1 and self._stands(begin + at, size - at):
-                return True
-        return False
+            if self.pairs[pair >> 3] >> (pair & 7) & 1:
+                found |= self._standing(begin + at, size - at)
+        return found
 
-    cdef bint _stands(self, Place at, Py_ssize_t size) except -1:
+    cdef uint64_t _standing(self, Place at, Py_ssize_t size) except? 1:
+        """A bit for each part that stands right here."""
         cdef bytes part
+        cdef uint64_t found = 0, bit = 1
         for part in self.parts:
             if len(part) <= size and memcmp(PyBytes_AS_STRING(part), at, len(part)) == 0:
-                return True
-        return False
+                found |= bit
+            bit <<= 1
+        return found

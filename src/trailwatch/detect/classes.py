@@ -54,7 +54,9 @@ class Classes(dict[Any, int]):
         self._without: dict[Any, int] = {None: 0, UNSET: 0}
         for bit, field in enumerate(fields):
             self._add(field, 1 << bit)
-        self._may_contain = parts_of([part for _, part in self._contained])
+        self._standing = parts_of([part for _, part in self._contained])
+        self._of_standing: dict[int, int] = {0: 0}
+        """By the parts that stand in a text, the mask of the tests that it passes by them."""
         self._any_start = tuple(part for _, parts in self._starts for part in parts)
         self._any_end = tuple(part for _, parts in self._ends for part in parts)
 
@@ -122,10 +124,8 @@ class Classes(dict[Any, int]):
 
     def _part_mask(self, lower: str) -> int:
         mask = 0
-        if self._contained and self._may_contain(lower):
-            for bit, part in self._contained:
-                if part in lower:
-                    mask |= bit
+        if self._contained:
+            mask = self._contained_mask(lower)
         if self._starts and lower.startswith(self._any_start):
             for bit, parts in self._starts:
                 if lower.startswith(parts):
@@ -134,6 +134,19 @@ class Classes(dict[Any, int]):
             for bit, parts in self._ends:
                 if lower.endswith(parts):
                     mask |= bit
+        return mask
+
+    def _contained_mask(self, lower: str) -> int:
+        standing = -1 if self._standing is None else self._standing(lower)
+        known = self._of_standing.get(standing)
+        if known is not None:
+            return known
+        mask = 0
+        for bit, part in self._contained:
+            if part in lower:
+                mask |= bit
+        if standing >= 0 and len(self._of_standing) < VALUES_KEPT:
+            self._of_standing[standing] = mask
         return mask
 
 

@@ -14,6 +14,8 @@ from trailwatch.decode.unfold import LIMIT_RECORD_BYTES
 from trailwatch.detect.compiled_rule import NOTHING
 from trailwatch.detect.schema import Flag, Text, layout
 
+_MOST_PARTS = 62
+
 try:
     from trailwatch.detect import _glance
 except ImportError:
@@ -46,11 +48,13 @@ def glance_of(
     return _glance.Glance(members, first, classify, begin, slots["eventName"], NOTHING, LIMIT_RECORD_BYTES)
 
 
-def parts_of(parts: Sequence[str]) -> Callable[[str], bool]:
-    """What says of a text whether one of these may stand in it; without a compiler every text may have one."""
-    if not parts:
-        return lambda _: False
-    return _glance.Parts(parts) if COMPILED else lambda _: True
+def parts_of(parts: Sequence[str]) -> Callable[[str], int] | None:
+    """What says which of these parts stand in a text: a bit for each, or -1 where it cannot be said of this text.
+
+    None where it was not compiled, or the parts are too many, too short, or not all ASCII.
+    """
+    fit = len(parts) <= _MOST_PARTS and all(len(part) > 1 and part.isascii() for part in parts)
+    return _glance.Parts(parts) if COMPILED and fit else None
 
 
 def _kind(path: str, type_: Any) -> int:
