@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import msgspec
 
+from trailwatch.cli.scan_bodies import Bodies
 from trailwatch.model.match import Found, Match
 from trailwatch.model.rule import RuleInfo
 
@@ -17,7 +18,6 @@ IN_MEMORY_BYTES = 1 << 18
 """So much is kept without a file."""
 MANY = 1000
 """So many matches take memory that is felt."""
-_HEADER_BYTES = 8
 _FIELDS = Match.__struct_fields__
 _UNLIKE = frozenset({"rule", "time", "event_id", "alert_id", "reason", "position", "record", "context", "event_ids"})
 _ALIKE = tuple(at for at, name in enumerate(_FIELDS) if name not in _UNLIKE)
@@ -31,7 +31,8 @@ class MatchSpool:
     """
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, prefix="trailwatch-scan-")  # noqa: SIM115 closed with this
+        file = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, prefix="trailwatch-scan-")  # noqa: SIM115 closed with this
+        self._bodies = Bodies(file)
         self._rules: dict[RuleInfo, int] = {}
         self._count = 0
 
@@ -44,14 +45,12 @@ class MatchSpool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        self._bodies.close()
 
     def take(self, found: Found) -> None:
         """Keeps the matches, which leave `found`."""
         if found.matches:
-            body = _ENCODE([self._row(match) for match in found.matches])
-            self._file.write(len(body).to_bytes(_HEADER_BYTES, "big"))
-            self._file.write(body)
+            self._bodies.add(_ENCODE([self._row(match) for match in found.matches]))
             self._count += len(found.matches)
             found.matches = []
 
@@ -66,9 +65,8 @@ class MatchSpool:
 
     def _rows(self) -> Iterator[list[Any]]:
         decode = _decoder().decode
-        self._file.seek(0)
-        while header := self._file.read(_HEADER_BYTES):
-            yield from map(list, decode(self._file.read(int.from_bytes(header, "big"))))
+        for body in self._bodies.each():
+            yield from map(list, decode(body))
 
 
 def _match(values: list[Any], rules: list[RuleInfo], texts: dict[Any, Any]) -> Match:

@@ -82,7 +82,7 @@ class ScanMemory:
         Args:
             actor_at: the key of the actor behind an identity at a time.
             records: gives matches without a record theirs.
-            noted: what was noted instead of told.
+            noted: what was noted instead of told; to one that is learning everything is told.
         """
 
         def actor_of(brief: Brief) -> str:
@@ -91,7 +91,6 @@ class ScanMemory:
         signals, self._signals = list(self._signals.values()), {}
         memory = self._memory
         if self._learning:
-            signals += noted.heard_signals(noted.heard()) if noted is not None else ()
             for signal in signals:
                 brief = signal.brief
                 for number in memory.numbers(signal, actor_of):

@@ -5,7 +5,7 @@ Everything here is a pure function of a set of signals of one (correlation, key)
 resolution of one second, so signals of the same second are taken together, in any order.
 
 Monotone conditions (gte and gt on counts and sums, temporal without `not`) can only become true by more signals,
-so they may be judged at once. The others are judged when nothing can arrive any more, see `final_after`.
+so they may be judged at once. The others are judged when nothing can arrive any more.
 
 In a boolean condition a rule under `not` must be absent from (t - span, t + span): before and after.
 """
@@ -44,12 +44,6 @@ def is_monotone(correlation: Correlation) -> bool:
         return True
     summable = correlation.type in ("event_count", "value_count", "value_sum", "temporal", "temporal_ordered")
     return summable and correlation.limit.op in ("gte", "gt")
-
-
-def final_after(correlation: Correlation, moment: int) -> int:
-    """The time from which nothing can change whether the correlation holds at `moment`."""
-    ahead = correlation.timespan_seconds if correlation.expression is not None else 0
-    return moment + ahead + LATENESS_SECONDS
 
 
 def positive_rules(correlation: Correlation) -> frozenset[str]:

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from trailwatch.detect.sightings import Noted, Place, Stretch
+from trailwatch.detect.sightings import Noted, Place, Stretch, widen
 from trailwatch.detect.signal_content import number_of
 from trailwatch.model.identity import alert_id
 from trailwatch.model.match import Match
@@ -128,9 +128,7 @@ class Memory:
         mine = [one for one in signals if one.rule_id in self._rules and not one.value]
         heard = {} if noted is None else dict(noted.heard())
         for one in mine:
-            place = one.rule_id, one.brief.account
-            first, last = heard.get(place, (one.time, one.time))
-            heard[place] = min(first, one.time), max(last, one.time)
+            widen(heard, (one.rule_id, one.brief.account), one.time, one.time)
         loud = set(heard) if self._learn_until is not None else self._loud(heard)
         found = [one for one in mine if (one.rule_id, one.brief.account) in loud]
         if noted is not None and loud:

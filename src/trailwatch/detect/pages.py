@@ -15,6 +15,7 @@ from msgspec import UNSET
 
 from trailwatch.detect.callers import Caller
 from trailwatch.detect.leaf import text_of
+from trailwatch.detect.sightings import Place, Stretch, widen
 from trailwatch.model.identity import KEY_KEPT, shortened
 from trailwatch.model.match import Found, Written
 from trailwatch.model.signal import Brief, Signal
@@ -160,7 +161,7 @@ def page_of(notes: Iterable[Note]) -> tuple[Written | None, int]:
         return None, 0
     callers, origins = _Numbers(), _Numbers()
     groups: list[tuple[Any, ...]] = []
-    heard: dict[tuple[str, str], tuple[int, int]] = {}
+    heard: dict[Place, Stretch] = {}
     unkeyed = 0
     for form, several in by_form.values():
         columns = list(zip(*itertools.chain.from_iterable(several), strict=True))
@@ -206,7 +207,7 @@ def _packed(
 
 
 def _hear(
-    heard: dict[tuple[str, str], tuple[int, int]],
+    heard: dict[Place, Stretch],
     form: Form,
     columns: Sequence[Sequence[Any]],
     keys: Sequence[Sequence[str]],
@@ -220,9 +221,8 @@ def _hear(
         missing = gaps.intersection(want.key)
         if want.remembers and missing not in known:
             known[missing] = _stretches(accounts, columns[1], [keys[at] for at in missing])
-        for account, (first, last) in known[missing].items() if want.remembers else ():
-            before = heard.get((want.rule_id, account), (first, last))
-            heard[want.rule_id, account] = min(first, before[0]), max(last, before[1])
+        for account, stretch in known[missing].items() if want.remembers else ():
+            widen(heard, (want.rule_id, account), *stretch)
 
 
 def _stretches(

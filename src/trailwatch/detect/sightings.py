@@ -14,6 +14,12 @@ Stretch = tuple[int, int]
 """The first and the last time of what was heard there."""
 
 
+def widen(heard: dict[Place, Stretch], place: Place, first: int, last: int) -> None:
+    """Adds what was heard at a place from a first to a last time."""
+    before = heard.get(place, (first, last))
+    heard[place] = min(first, before[0]), max(last, before[1])
+
+
 class Noted(Protocol):
     """What was noted of a whole input, of which signals are made where they are wanted."""
 
