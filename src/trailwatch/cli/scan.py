@@ -98,7 +98,7 @@ def command(
     gzipped or not. Exits with 3 when something could not be read.
     """
     from trailwatch import wiring
-    from trailwatch.cli.scan_batch import Job
+    from trailwatch.cli.scan_batch import Job, end_without_collector, rest_the_collector
     from trailwatch.cli.scan_files import FileBatches
     from trailwatch.cli.scan_pool import cores
     from trailwatch.cli.scan_suppressions import scan_suppressions
@@ -108,6 +108,7 @@ def command(
     from trailwatch.model.inert import for_terminal
     from trailwatch.sources.files import STDIN, find_files
 
+    rest_the_collector()
     started, now = time.perf_counter(), SystemClock().now()
     wanted = Wanted(least=Severity(least), fail_on=Severity(fail_on) if fail_on else None, **output)
     config = invocation.config()
@@ -138,6 +139,7 @@ def command(
     for line in (*complaints(result, ruleset), *unread, *suppressions.complaints()):
         click.echo(line, err=True)
     click.echo(summary(result, batches.files, alerts, took), err=True)
+    end_without_collector()
     problems = (*ruleset.problems, *suppressions.problems)
     skipped = result.rejects or result.failures or unread or any(problem.error for problem in problems)
     sys.exit(LEVEL_MET if level_met(result, wanted) else SKIPPED if skipped else 0)

@@ -35,6 +35,11 @@ def rest_the_collector() -> None:
     gc.set_threshold(400_000, 50, 50)
 
 
+def end_without_collector() -> None:
+    """Keeps the collector from looking through everything once more when the process ends, which takes a while."""
+    gc.freeze()
+
+
 def give_memory_back() -> None:
     """Gives the system what texts of files took, as far as the C library can: it keeps twice the largest of them."""
     import ctypes  # no scan of ordinary size pays for it

@@ -183,7 +183,9 @@ def _short(text: str, limit: int) -> str:
 
 
 def record_of(raw: bytes) -> Mapping[str, Any]:
-    """The decoded record; empty for one that cannot be read, which has no secrets to look for."""
+    """The decoded record; empty for one that is not at hand or cannot be read, which has no secrets to look for."""
+    if not raw:
+        return {}
     try:
         return to_mapping(raw)
     except DecodeError:

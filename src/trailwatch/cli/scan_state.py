@@ -74,7 +74,7 @@ class ScanState:
     def take(self, found: Found) -> None:
         """Keeps the signals, notes and links, which leave `found`."""
         if found.links:
-            self._store.lineage.add(found.links, 0)
+            self._store.lineage.keep(found.links, 0)
         self._signals += [one for one in found.signals if one.rule_id in self._wanted]
         for page in found.pages:
             self._spool.add(page)

@@ -15,6 +15,7 @@ LINKS_OF_ONE_CHILD = 64
 CHILDREN_AT_MOST = 1000
 PRUNED_AT_ONCE = 50_000
 _MARKS = 500
+_ADD = "INSERT OR IGNORE INTO link VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class Lineage:
@@ -27,21 +28,15 @@ class Lineage:
         """Keeps links; the children of those that are new."""
         gained = set()
         with self._db.transaction():
-            for link in links:
-                row = (
-                    _node(link.child),
-                    storable(link.kind, 64),
-                    _node(link.parent),
-                    link.time,
-                    storable(link.event_id, 128),
-                    storable(link.account, 64),
-                    storable(link.child_text),
-                    now,
-                )
-                sql = "INSERT OR IGNORE INTO link VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-                if self._db.execute(sql, row).rowcount:
+            for row in _rows(links, now):
+                if self._db.execute(_ADD, row).rowcount:
                     gained.add(row[0])
         return gained
+
+    def keep(self, links: Iterable[Link], now: int) -> None:
+        """The same for whoever does not ask what is new."""
+        with self._db.transaction():
+            self._db.executemany(_ADD, _rows(links, now))
 
     def parents(self, child: str) -> list[Link]:
         """The links whose child this is, the latest first; at most `LINKS_OF_ONE_CHILD`."""
@@ -104,6 +99,16 @@ class Lineage:
                     (before, limit),
                 ).rowcount
             )
+
+
+def _rows(links: Iterable[Link], now: int) -> list[tuple[str, str, str, int, str, str, str, int]]:
+    return [
+        (
+            *(_node(link.child), storable(link.kind, 64), _node(link.parent), link.time),
+            *(storable(link.event_id, 128), storable(link.account, 64), storable(link.child_text), now),
+        )
+        for link in links
+    ]
 
 
 def _node(text: str) -> str:

@@ -592,6 +592,16 @@ def test_no_setting_makes_a_memory_forget_what_its_rules_ask_for(store):
     assert store.first_seen.sightings([1])
 
 
+def test_links_that_are_kept_without_asking_what_is_new_are_the_same_as_those_that_are_added(store):
+    links = [Link("assumed", f"a{number}", "b", number, "e", "1") for number in (1, 2, 2)]
+    store.lineage.keep(links, 5)
+    kept = store.lineage.parents("b")
+
+    assert [link.parent for link in kept] == ["a2", "a1"]
+    assert store.lineage.add(links, 6) == set()
+    assert store.lineage.parents("b") == kept
+
+
 def test_prune_forgets_links_and_sightings_when_their_time_is_over(store):
     kept = retention_of(Config(retention=RetentionSettings(links=DAY)))
     now = 400 * DAY
