@@ -11,7 +11,7 @@ help: ## list the targets
 
 setup: $(STAMP) ## make the virtual environment and install everything
 
-$(STAMP): pyproject.toml setup.py constraints.txt src/trailwatch/detect/_glance.pyx
+$(STAMP): pyproject.toml setup.py constraints.txt src/trailwatch/detect/_glance.pyx src/trailwatch/detect/_columns.pyx
 	test -x $(BIN)/python || tools/make-venv $(PYTHON) $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $(STAMP)

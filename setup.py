@@ -4,6 +4,7 @@ from setuptools import Extension, setup
 
 setup(
     ext_modules=[
-        Extension("trailwatch.detect._glance", ["src/trailwatch/detect/_glance.pyx"], optional=True),
+        Extension(f"trailwatch.detect.{name}", [f"src/trailwatch/detect/{name}.pyx"], optional=True)
+        for name in ("_glance", "_columns")
     ],
 )

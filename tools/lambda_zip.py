@@ -130,7 +130,7 @@ def prune(package: Path) -> None:
 def add_own(package: Path, config: Path | None, folders: Sequence[Path]) -> None:
     """Puts the code of this tree there, and what the user adds."""
     # what was compiled here is for this machine; whoever is without it is only slower
-    ignore = shutil.ignore_patterns("__pycache__", "*.pyc", "_glance.*")
+    ignore = shutil.ignore_patterns("__pycache__", "*.pyc", "_glance.*", "_columns.*")
     shutil.copytree(ROOT / "src" / "trailwatch", package / "trailwatch", ignore=ignore)
     rules = package / "trailwatch" / "rulepack"
     digest = hashlib.sha256()

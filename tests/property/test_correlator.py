@@ -321,11 +321,9 @@ def test_a_scan_concludes_the_same_though_it_keeps_only_what_can_make_something_
 def passing(sieve: Sieve, signals: Sequence[Signal]) -> set[int]:
     """The numbers of the signals that pass, after all were counted."""
     for one in signals:
-        sieve.count(one.rule_id, one.base_id, sieve.groups([one.key]), [one.time], [one.value])
+        sieve.count(one.rule_id, one.base_id, sieve.keyed([one.key], [one.time]), [one.value])
     return {
-        number
-        for number, one in enumerate(signals)
-        if sieve.passing(one.rule_id, [one.key], sieve.groups([one.key]), [one.time])
+        number for number, one in enumerate(signals) if sieve.passing(one.rule_id, sieve.keyed([one.key], [one.time]))
     }
 
 
@@ -348,15 +346,15 @@ def test_a_sieve_counts_signals_one_by_one_as_it_does_together(found, sizes):
         together.setdefault((one.rule_id, one.base_id), []).append(one)
     for (rule_id, base_id), several in together.items():
         for some in in_batches(several, sizes):
-            groups = at_once.groups([one.key for one in some])
-            at_once.count(rule_id, base_id, groups, [one.time for one in some], [one.value for one in some])
+            keyed = at_once.keyed([one.key for one in some], [one.time for one in some])
+            at_once.count(rule_id, base_id, keyed, [one.value for one in some])
 
     one_by_one = Sieve(EVERY)
     expected = passing(one_by_one, signals)
     found_at_once = {
         number
         for number, one in enumerate(signals)
-        if at_once.passing(one.rule_id, [one.key], at_once.groups([one.key]), [one.time])
+        if at_once.passing(one.rule_id, at_once.keyed([one.key], [one.time]))
     }
     assert found_at_once == expected
     assert all(at_once.may_pass(signals[number].rule_id) for number in expected)

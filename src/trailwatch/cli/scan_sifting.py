@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from trailwatch.detect.pages import ACTOR_AT, NO_COLUMN, Briefs, Group, Page, Want
-from trailwatch.detect.sieve import Key, Sieve
+from trailwatch.detect.sieve import Key, Keyed, Sieve
 from trailwatch.model.signal import Signal
 
 Pages = Callable[[], Iterable[Page]]
@@ -29,11 +29,9 @@ class Strand(NamedTuple):
     want: Want
     rows: Sequence[int]
     """Numbers of their events in the group."""
-    times: Sequence[int]
-    keys: Sequence[Key]
-    groups: Sequence[int]
-    """See `Sieve.groups`."""
-    values: Sequence[str] | None
+    keyed: Keyed
+    """Their times and the values of the group-by fields."""
+    values: list[str] | None
 
 
 class _Callers:
@@ -61,14 +59,14 @@ class _Columns:
         self._callers = callers
         self._sieve = sieve
         self._acted: list[str] = []
-        self._keyed: dict[tuple[int, ...], tuple[list[Key], list[int]]] = {}
+        self._keyed: dict[tuple[int, ...], Keyed] = {}
 
     def strand(self, want: Want) -> Strand:
         """What a correlation gets of this group."""
         group = self._group
         values = None if want.value == NO_COLUMN else group.keys[want.value]
         if group.whole or not any("" in group.keys[at] for at in {*want.key, want.value} if at >= 0):
-            return Strand(want, range(len(group.times)), group.times, *self._keys(want.key), values)
+            return Strand(want, range(len(group.times)), self._of_all(want.key), values)
         columns = [self._column(at) for at in want.key]
         told = [*columns, *([values] if values is not None else ())]
         rows = [row for row in range(len(group.times)) if all(one[row] for one in told)]
@@ -76,22 +74,20 @@ class _Columns:
         return Strand(
             want,
             rows,
-            [group.times[row] for row in rows],
-            keys,
-            self._sieve.groups(keys),
+            self._sieve.keyed(keys, [group.times[row] for row in rows]),
             None if values is None else [values[row] for row in rows],
         )
 
-    def _keys(self, places: tuple[int, ...]) -> tuple[list[Key], list[int]]:
+    def _of_all(self, places: tuple[int, ...]) -> Keyed:
         """The keys of all rows; many correlations ask for the same ones."""
         known = self._keyed.get(places)
         if known is None:
-            columns = [self._column(at) for at in places]
-            keys: list[Key] = list(zip(*columns, strict=True)) if columns else [()] * len(self._group.times)
-            known = self._keyed[places] = keys, self._sieve.groups(keys)
+            times, columns = self._group.times, [self._column(at) for at in places]
+            keys: list[Key] = list(zip(*columns, strict=True)) if columns else [()] * len(times)
+            known = self._keyed[places] = self._sieve.keyed(keys, times)
         return known
 
-    def _column(self, at: int) -> Sequence[str]:
+    def _column(self, at: int) -> list[str]:
         if at != ACTOR_AT:
             return self._group.keys[at]
         if not self._acted:
@@ -114,7 +110,7 @@ def sifted(pages: Pages, sieve: Sieve, actors: Actors) -> Iterator[list[Signal]]
             for want in group.wants:
                 if sieve.asks(want.rule_id):
                     one = columns.strand(want)
-                    sieve.count(want.rule_id, want.base_id, one.groups, one.times, one.values)
+                    sieve.count(want.rule_id, want.base_id, one.keyed, one.values)
     for page in pages():
         callers = _Callers(page, actors)
         passing = [signal for group in page.groups for signal in _passing(page, group, callers, sieve)]
@@ -130,8 +126,8 @@ def _passing(page: Page, group: Group, callers: _Callers, sieve: Sieve) -> list[
         if not want.remembers and sieve.may_pass(want.rule_id):
             one = columns.strand(want)
             found += [
-                (one.rows[at], want, one.keys[at], one.values[at] if one.values is not None else "")
-                for at in sieve.passing(want.rule_id, one.keys, one.groups, one.times)
+                (one.rows[at], want, one.keyed.keys[at], one.values[at] if one.values is not None else "")
+                for at in sieve.passing(want.rule_id, one.keyed)
             ]
     if not found:
         return []

@@ -8,6 +8,7 @@ signals alone, never on how they came.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import msgspec
@@ -283,10 +284,9 @@ class Correlator:
     ) -> Iterator[Firing]:
         correlation = plan.correlation
         period = correlation.info.dedup.period_seconds
-        by_id: dict[str, list[int]] = {}
-        for moment in moments:
-            by_id.setdefault(alert_id(correlation.info.id, key, moment, period), []).append(moment)
-        for ident, held in by_id.items():
+        for _, same in groupby(moments, lambda moment: moment // period if period else 0):
+            held = list(same)
+            ident = alert_id(correlation.info.id, key, held[0], period)
             windows = _windows(plan, held)
             inside = [row for window in windows for row in rows if window.start <= row.time < window.end]
             members = tuple(sorted(set(self._members(plan, inside))))

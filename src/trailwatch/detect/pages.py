@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import UNSET
 
 from trailwatch.detect.callers import Caller
-from trailwatch.detect.leaf import text_of
+from trailwatch.detect.columns import texts_of
 from trailwatch.detect.sightings import Place, Stretch, widen
 from trailwatch.model.identity import KEY_KEPT, shortened
 from trailwatch.model.match import Found, Written
@@ -164,8 +163,8 @@ def page_of(notes: Iterable[Note]) -> tuple[Written | None, int]:
     heard: dict[Place, Stretch] = {}
     unkeyed = 0
     for form, several in by_form.values():
-        columns = list(zip(*itertools.chain.from_iterable(several), strict=True))
-        keys = [_texts(columns[at]) for at in form.keys]
+        columns: list[tuple[Any, ...]] = list(zip(*itertools.chain.from_iterable(several), strict=True))
+        keys = [texts_of(columns[at]) for at in form.keys]
         gaps = frozenset(number for number, column in enumerate(keys) if "" in column)
         if gaps:
             unkeyed += sum(_gaps(keys, gaps.intersection((*want.key, want.value))) for want in form.wants)
@@ -178,7 +177,7 @@ def page_of(notes: Iterable[Note]) -> tuple[Written | None, int]:
 
 def _packed(
     form: Form,
-    columns: Sequence[Sequence[Any]],
+    columns: Sequence[tuple[Any, ...]],
     keys: list[Sequence[str]],
     callers: Mapping[Caller, int],
     origins: Mapping[str, int],
@@ -195,7 +194,7 @@ def _packed(
     shared |= {at: len(keys) + number for number, at in enumerate(rest)}
     group = (
         *(form.wants, whole, list(map(callers.__getitem__, columns[0])), columns[1], keys),
-        *([shared[at] for at in form.brief], [_texts(columns[at]) for at in rest]),
+        *([shared[at] for at in form.brief], [texts_of(columns[at]) for at in rest]),
     )
     if not form.found:
         return group
@@ -209,13 +208,13 @@ def _packed(
 def _hear(
     heard: dict[Place, Stretch],
     form: Form,
-    columns: Sequence[Sequence[Any]],
+    columns: Sequence[tuple[Any, ...]],
     keys: Sequence[Sequence[str]],
     gaps: frozenset[int],
 ) -> None:
     """Adds the first and last times of what is for rules with a memory."""
     own = [caller.principal.account for caller in columns[0]]
-    accounts = [known or account for known, account in zip(_texts(columns[form.brief[_ACCOUNT]]), own, strict=True)]
+    accounts = [known or account for known, account in zip(texts_of(columns[form.brief[_ACCOUNT]]), own, strict=True)]
     known: dict[frozenset[int], dict[str, tuple[int, int]]] = {}
     for want in form.wants:
         missing = gaps.intersection(want.key)
@@ -229,6 +228,8 @@ def _stretches(
     accounts: Sequence[str], times: Sequence[int], texts: Sequence[Sequence[str]]
 ) -> dict[str, tuple[int, int]]:
     """By account the first and the last time, of the rows in which none of these texts is missing."""
+    if not texts and len(set(accounts)) == 1:
+        return {accounts[0]: (min(times), max(times))}
     by_account: dict[str, list[int]] = {}
     for row, (account, time) in enumerate(zip(accounts, times, strict=True)):
         if not texts or all(column[row] for column in texts):
@@ -288,13 +289,6 @@ def _told(caller: Caller) -> tuple[str, str, str, str, str]:
     return one.key, caller.who, one.access_key, caller.identity, one.account
 
 
-def _texts(column: Sequence[Any]) -> Sequence[str]:
-    """Missing values as empty texts, and all others as texts."""
-    if set(map(type, column)) == _STRINGS:
-        return column
-    return [one if type(one) is str else "" if one is UNSET or one is None else text_of(one) for one in column]
-
-
 def _gaps(keys: Sequence[Sequence[str]], asked: Iterable[int]) -> int:
     """How many rows miss a text in one of these columns."""
     some = [keys[at] for at in asked]
@@ -310,7 +304,6 @@ def _brief_texts(brief: Brief) -> tuple[str, ...]:
     )
 
 
-_STRINGS = {str}
 _ENCODE = msgspec.msgpack.Encoder().encode
 _PAGE: Any = msgspec.msgpack.Decoder(Page).decode
 _COLUMNS = msgspec.msgpack.Decoder(list[list[str]]).decode

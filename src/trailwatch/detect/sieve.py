@@ -12,9 +12,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import repeat
 from typing import Any, NamedTuple
 
+from trailwatch.detect.columns import note_text, note_texts, places_of
 from trailwatch.detect.correlate import number_of
 from trailwatch.detect.correlation_plan import Plan, plans_of
 from trailwatch.rules.rule import AndTerm, Correlation, NotTerm, RuleTerm, Term
@@ -66,6 +66,39 @@ class _Above(NamedTuple):
     """How long after a signal of the lower one this may still hold at its moments."""
 
 
+class Keyed:
+    """Signals of some events, by the values of the group-by fields; many correlations ask for the same ones.
+
+    Args:
+        keys: the values of each.
+        groups: numbers for these, see `Sieve.keyed`.
+        times: in seconds since 1970.
+    """
+
+    __slots__ = ("_different", "_groups", "_places", "keys", "times")
+
+    def __init__(self, keys: Sequence[Key], groups: list[int], times: list[int]) -> None:
+        self.keys = keys
+        self.times = times
+        self._groups = groups
+        self._places: dict[int, list[int]] = {}
+        self._different: dict[int, frozenset[int]] = {}
+
+    def places(self, span: int) -> list[int]:
+        """The place of each among stretches of this length."""
+        found = self._places.get(span)
+        if found is None:
+            found = self._places[span] = places_of(self._groups, self.times, span)
+        return found
+
+    def different(self, span: int) -> frozenset[int]:
+        """The same places, each once."""
+        found = self._different.get(span)
+        if found is None:
+            found = self._different[span] = frozenset(self.places(span))
+        return found
+
+
 class Sieve:
     """Is shown every signal once by `count`, and then knows which ones pass.
 
@@ -95,42 +128,44 @@ class Sieve:
         self._kept = 0
         self._passing: dict[str, set[int]] = {}
 
-    def groups(self, keys: Iterable[Key]) -> list[int]:
-        """Numbers for keys, for `count` and `passing`."""
-        return list(map(self._groups.__getitem__, keys))
+    def keyed(self, keys: Sequence[Key], times: list[int]) -> Keyed:
+        """Signals for `count` and `passing`.
+
+        Args:
+            keys: of each the values of the group-by fields.
+            times: in seconds since 1970.
+        """
+        return Keyed(keys, list(map(self._groups.__getitem__, keys)), times)
 
     def asks(self, rule_id: str) -> bool:
         """Whether not all signals of a correlation pass."""
         return rule_id in self._least or rule_id in self._above
 
-    def count(
-        self, rule_id: str, base_id: str, groups: Sequence[int], times: Sequence[int], values: Sequence[str] | None
-    ) -> None:
+    def count(self, rule_id: str, base_id: str, keyed: Keyed, values: list[str] | None) -> None:
         """Takes note of signals.
 
         Args:
             rule_id: the correlation that eats them.
             base_id: the rule that they come from.
-            groups: from `groups`, of the values of the group-by fields.
-            times: in seconds since 1970.
+            keyed: from `keyed`.
             values: what is counted or summed; None for nothing.
         """
         least = self._least.get(rule_id)
-        if least is None or not groups:
+        if least is None or not keyed.times:
             return
         span, needed, what, *_ = least
         cells = self._cells[rule_id]
         before = len(cells)
-        places = [group + time // span for group, time in zip(groups, times, strict=True)]
         if what == "signal":
-            cells.update(places)
+            cells.update(keyed.places(span))
         elif what == "sum":
-            for place, value in zip(places, values or (), strict=values is not None):
+            for place, value in zip(keyed.places(span), values or (), strict=values is not None):
                 cells[place] = cells.get(place, 0.0) + max(number_of(value) or 0.0, 0.0)
+        elif what == "value" and values is not None:
+            note_texts(cells, keyed.places(span), values, needed)
         else:
-            texts = repeat(base_id) if what != "value" else repeat("") if values is None else values
-            for place, text in set(zip(places, texts)):  # noqa: B905 one of them may have no end
-                _note(cells, place, text, needed)
+            for place in keyed.different(span):
+                note_text(cells, place, "" if what == "value" else base_id, needed)
         self._kept += len(cells) - before
         if self._kept > self._places_kept:
             self._give_up()
@@ -142,23 +177,21 @@ class Sieve:
             return False
         return above is None or any(self._places(one.rule_id) for one in above)
 
-    def passing(
-        self, rule_id: str, keys: Sequence[Key], groups: Sequence[int], times: Sequence[int]
-    ) -> Collection[int]:
+    def passing(self, rule_id: str, keyed: Keyed) -> Collection[int]:
         """Numbers of the signals that may be part of what makes their correlation hold, when all were counted.
 
         Args:
             rule_id: the correlation that eats them.
-            keys: values of the group-by fields.
-            groups: the same from `groups`.
-            times: in seconds since 1970.
+            keyed: from `keyed`.
         """
         least, above = self._least.get(rule_id), self._above.get(rule_id)
+        keys, times = keyed.keys, keyed.times
         passing: Collection[int] = range(len(times))
         if least is not None:
-            span, places = least.span, self._places(rule_id)
-            pairs = enumerate(zip(groups, times, strict=True))
-            passing = [at for at, (group, time) in pairs if group + time // span in places]
+            places = self._places(rule_id)
+            if places.isdisjoint(keyed.different(least.span)):
+                return ()
+            passing = [at for at, place in enumerate(keyed.places(least.span)) if place in places]
         if above is not None:
             passing = [at for at in passing if any(self._may_hold(one, keys[at], times[at]) for one in above)]
         return passing
@@ -191,7 +224,7 @@ class Sieve:
             group = self._groups[tuple([key[at] for at in below.key])]
             first, last = stretch * below.span // span, ((stretch + 1) * below.span - 1) // span
             for one in range(first, last + 1):
-                _note(cells, group + one, below.rule_id, math.inf)
+                note_text(cells, group + one, below.rule_id, math.inf)
 
     def _give_up(self) -> None:
         """Lets everything pass from now on, also what was counted."""
@@ -217,16 +250,6 @@ class _Groups(dict[Key, int]):
     def __missing__(self, key: Key) -> int:
         group = self[key] = len(self) * _STRETCHES
         return group
-
-
-def _note(cells: dict[int, Any], place: int, text: str, needed: float) -> None:
-    """Adds a text to the different ones at a place, as far as they are needed; most places have one."""
-    kept = cells.setdefault(place, text)
-    if type(kept) is set:
-        if len(kept) < needed:
-            kept.add(text)
-    elif kept != text:
-        cells[place] = {kept, text}
 
 
 def _likely(least: _Least, cells: Mapping[int, Any]) -> Iterable[int]:
