@@ -1,15 +1,21 @@
 """A glance at the bytes of a file finds what decoding its events finds, or nothing at all."""
 
+import calendar
 import json
+import time
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from trailwatch.decode.unfold import LIMIT_RECORD_BYTES, trail_decoder
-from trailwatch.detect.glance import COMPILED, parts_of
+from trailwatch.detect.callers import PATHS
+from trailwatch.detect.glance import COMPILED, Rows, Taking, parts_of
+from trailwatch.detect.leaf import text_of
 from trailwatch.detect.plans import PlanTable
+from trailwatch.detect.record import Record
 from trailwatch.model.rule import RuleInfo
 from trailwatch.model.severity import Severity
 from trailwatch.rules.predicate import And, Field, Not, Op
@@ -48,23 +54,36 @@ def by_decoding(text):
         return None
     if not isinstance(events, list):
         return None
-    fresh = table(glance=False)
-    return {number: said(event, plan) for number, event, plan in fresh.promising(events)}, len(events)
+    fresh, whole = table(glance=False), json.loads(text)["Records"]
+    found = [
+        (number, said(event, plan, json.dumps(whole[number]).encode()))
+        for number, event, plan in fresh.promising(events)
+    ]
+    return {number: one for number, one in found if matters(one)}, len(events)
 
 
 def by_glancing(text, of=TABLE):
     found = of.glanced(text)
     if found is None:
         return None
-    for number, event, _ in found.promising:
+    told = {}
+    for number, event, plan in found.promising:
         begin, end = found.places[number]
         assert of.decode(text[begin:end]) == event
-    return {number: said(event, plan) for number, event, plan in found.promising}, found.events
+        told[number] = said(event, plan, text[begin:end])
+    return {number: one for number, one in told.items() if matters(one)}, found.events
 
 
-def said(event, plan):
-    certain = [compiled.rule.info.id for compiled in plan.certain]
-    return event.eventID, plan.insight, plan.issues, certain, [compiled.rule.info.id for compiled, _ in plan.open]
+def said(event, plan, text):
+    record = Record(text, event)
+    held = {*plan.certain, *(compiled for compiled, test in plan.open if test(record))}
+    return event.eventID, plan.insight, plan.issues, {compiled.rule.info.id for compiled in held}
+
+
+def matters(told):
+    """Whether anything comes of an event: a glance tells more of what cannot match from the rest."""
+    _, insight, issues, held = told
+    return insight or issues or bool(held)
 
 
 def file_of(events):
@@ -209,6 +228,83 @@ def test_whatever_a_file_holds_a_glance_says_nothing_else_than_decoding(text):
     glanced = by_glancing(text)
 
     assert glanced is None or glanced == by_decoding(text)
+
+
+AGENTS = {"aws-cli": "a program", UNSET: UNSET, "two": ["one", "another"]}
+ROWS = Rows(
+    ("awsRegion", "recipientAccountId", "readOnly"),
+    lambda values: dict(zip(PATHS, values, strict=True)),
+    lambda _: Taking((("requestParameters", "a", None), ("userAgent", None, AGENTS)), placed=True),
+)
+
+
+def row_of(event, origin, number):
+    """What is to be taken of an event; None where it has to be decoded."""
+    value = (event.get("requestParameters") or {}).get("a")
+    if isinstance(value, dict | list) or event.get("userAgent", UNSET) not in ("aws-cli", UNSET):
+        return None
+    paths = {path: msgspec_value(event, path) for path in PATHS}
+    seconds = calendar.timegm(time.strptime(event["eventTime"], "%Y-%m-%dT%H:%M:%SZ"))
+    plain = [event.get(path, UNSET) for path in ROWS.plain]
+    agent = "a program" if "userAgent" in event else UNSET
+    return (
+        *(paths, seconds, event["eventID"], *plain),
+        *(UNSET if value is None else text_of(value), agent, origin, number),
+    )
+
+
+def msgspec_value(event, path):
+    for name in path.split("."):
+        event = event.get(name, UNSET) if isinstance(event, dict) else UNSET
+    return event
+
+
+@st.composite
+def noted(draw, number):
+    moment = draw(st.datetimes())
+    event = ordinary(
+        number,
+        eventName="DeleteTrail",
+        eventSource="cloudtrail.amazonaws.com",
+        eventTime=f"{moment:%Y-%m-%dT%H:%M:%SZ}".rjust(20, "0"),
+        userAgent=draw(st.sampled_from(["aws-cli", "two", "none"])),
+        requestParameters=draw(
+            st.none() | st.dictionaries(st.sampled_from(["a", "b", "aa", ""]), odd.filter(is_told), max_size=3)
+        ),
+    )
+    for name in draw(st.lists(st.sampled_from(["userAgent", "requestParameters", "readOnly", "recipientAccountId"]))):
+        event.pop(name, None)
+    return event
+
+
+def is_told(value):
+    """Whether JSON can say it, and a file with it is not unusual."""
+    try:
+        return bool(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
+    except ValueError:
+        return False
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.integers(1, 4).flatmap(lambda count: st.tuples(*[noted(number) for number in range(count)])))
+def test_a_row_holds_what_the_event_holds(happened):
+    of = table(rows=ROWS)
+    for _ in range(2):  # what is remembered from the first time makes no difference
+        found = of.glanced(file_of(happened), "logs")
+        expected = [row_of(event, "logs", number) for number, event in enumerate(happened)]
+        taken = sorted((row for _, rows in found.rows for row in rows), key=lambda row: row[-1])
+        assert taken == [row for row in expected if row is not None]
+        assert [number for number, _, _ in found.promising] == [at for at, row in enumerate(expected) if row is None]
+
+
+def test_a_member_whose_name_is_written_in_another_way_is_left_to_those_who_decode():
+    text = file_of([ordinary(1, eventName="DeleteTrail", userAgent="aws-cli", requestParameters={"a": "x"})])
+    of = table(rows=ROWS)
+
+    assert len(of.glanced(text).rows) == 1
+    found = of.glanced(text.replace(b'{"a":', rb'{"\u0061":'))
+    assert not found.rows
+    assert len(found.promising) == 1
 
 
 def test_tables_that_are_full_start_again_without_a_difference():

@@ -15,7 +15,9 @@ from trailwatch.cli.scan_memory import ScanMemory
 from trailwatch.cli.scan_state import ScanState
 from trailwatch.cli.scan_suppressions import ScanSuppressions
 from trailwatch.config.schema import AddressSettings
+from trailwatch.decode.containers import unpack
 from trailwatch.detect.engine import Engine
+from trailwatch.detect.glance import COMPILED
 from trailwatch.detect.pages import put_on_page
 from trailwatch.enrich.addresses import Addresses
 from trailwatch.model.match import Tally
@@ -119,8 +121,8 @@ EVENTS = st.tuples(
     st.sampled_from(["eu-central-1", "us-east-1", "", None]),
     st.sampled_from(["198.51.100.7", "203.0.113.9", None]),
     st.sampled_from(["aws-cli/2.1", "Boto3/1.2", "x" * 300, None]),
-    st.sampled_from([None, "one", "two", ["one", "two"], "y" * 300, 7]),
-    st.sampled_from([None, 5, 20, 40.5, "30", "many"]),
+    st.sampled_from([None, "one", "two", ["one", "two"], "y" * 300, 7, 'o"ñ', -0.0, True, {"one": 1}]),
+    st.sampled_from([None, 5, 20, 40.5, "30", "many", 10**20]),
 )
 
 
@@ -151,20 +153,30 @@ def record_of(made, number):
         responseElements={"credentials": {"accessKeyId": KEYS[1]}} if name == "AssumeRole" else None,
         change={"userIdentity.accessKeyId": key},
     )
-    return json.dumps({name: value for name, value in record.items() if value is not None}).encode()
+    told = {name: value for name, value in record.items() if value is not None}
+    return json.dumps(told, separators=(",", ":")).encode()
 
 
-def concluded(rules, batches, *, gathered, on_pages=()):
+def in_pieces(engine, batch):
+    return engine.evaluate(Delivery("logs", [msgspec.Raw(one) for _, one in batch], [at for at, _ in batch]))
+
+
+def as_a_file(engine, batch):
+    found = engine.evaluate_whole(unpack(b'{"Records":[' + b",".join(one for _, one in batch) + b"]}", "logs"))
+    assert found is not None
+    return found
+
+
+def concluded(rules, batches, *, gathered, on_pages=(), evaluate=in_pieces, glance=True):
     """Matches, alerts and counters; the batches whose numbers are in `on_pages` come as from another process."""
     engine, memory = (
-        Engine(rules, silent=True, gathered=gathered, tables=Addresses(AddressSettings())),
+        Engine(rules, silent=True, gathered=gathered, tables=Addresses(AddressSettings()), glance=glance),
         ScanMemory(rules),
     )
     tally = Tally()
     with ScanState(rules) as state:
         for number, batch in enumerate(batches):
-            records = [msgspec.Raw(record) for _, record in batch]
-            found = engine.evaluate(Delivery("logs", records, [position for position, _ in batch]))
+            found = evaluate(engine, batch)
             if number in on_pages:
                 put_on_page(found)
             memory.take(found)
@@ -218,8 +230,29 @@ def test_whatever_the_order_the_pieces_and_the_processes_the_conclusions_are_the
     assert concluded(rules, batches, gathered=True, on_pages=on_pages) == expected
 
 
+@pytest.mark.skipif(not COMPILED, reason="trailwatch was built without a C compiler")
+@settings(max_examples=150, deadline=None)
+@example(made=TWICE_A_DAY, cuts={1, 2, 3}, odd=set())
+@example(made=WITHOUT_A_KEY, cuts={2}, odd=set())
+@given(
+    made=st.lists(EVENTS, min_size=1, max_size=40),
+    cuts=st.sets(st.integers(1, 39), max_size=4),
+    odd=st.sets(st.integers(0, 39), max_size=3),
+)
+def test_rows_that_a_glance_takes_out_of_files_lead_to_what_decoded_events_lead_to(rules, made, cuts, odd):
+    records = [(number, record_of(one, number)) for number, one in enumerate(made)]
+    records = [
+        (number, one.replace(b"bucketName", rb"bucket\u004eame") if number in odd else one) for number, one in records
+    ]
+    borders = [0, *sorted(cut for cut in cuts if cut < len(records)), len(records)]
+    batches = [records[begin:end] for begin, end in itertools.pairwise(borders)]
+
+    glanced = concluded(rules, batches, gathered=True, evaluate=as_a_file)
+    assert glanced == concluded(rules, batches, gathered=True, evaluate=as_a_file, glance=False)
+
+
 def test_correlations_and_rules_with_a_memory_all_speak_here(rules):
-    """So that the test above compares more than nothing."""
+    """So that the tests above compare more than nothing."""
     made = [
         *[
             ("ListBuckets", minute, KEYS[0], "eu-central-1", "198.51.100.7", "aws-cli/2.1", None, None)

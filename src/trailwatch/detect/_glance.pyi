@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 SKIP: int
@@ -7,20 +7,28 @@ FLAG: int
 NAME: int
 IDENT: int
 TIME: int
+ANY: int
 
 class Glance:
     def __init__(
         self,
-        members: Sequence[tuple[str, int, int]],
+        fields: Sequence[tuple[str, int, int]],
+        members: Sequence[tuple[int, bytes]],
         first: int,
         classify: Sequence[Callable[[Any], int]],
         begin: Callable[[tuple[int, ...], str], Any],
         name: int,
         nothing: object,
         longest: int,
+        taking: Callable[[Any], tuple[Sequence[tuple[int, bytes | None, Mapping[Any, Any] | None]], bool] | None],
+        plain: Sequence[int],
+        callers: Sequence[int],
+        caller: Callable[[tuple[Any, ...]], Any],
     ) -> None: ...
     def forget(self) -> None: ...
-    def promising(self, text: bytes) -> tuple[list[tuple[int, int, int, Any]], int, bool] | None: ...
+    def promising(
+        self, text: bytes, origin: str
+    ) -> tuple[list[tuple[int, int, int, Any]], list[tuple[Any, list[tuple[Any, ...]]]], int, bool] | None: ...
 
 class Parts:
     def __init__(self, parts: Sequence[str]) -> None: ...

@@ -7,6 +7,8 @@ file is decoded and judged as if there were none. So it decides about speed, nev
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free, malloc
@@ -14,6 +16,8 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 
 from msgspec import UNSET, DecodeError
 from msgspec.json import Decoder
+
+from trailwatch.detect.leaf import text_of
 
 ctypedef const unsigned char *Place
 
@@ -49,39 +53,49 @@ cdef extern from *:
         return end;
     }
 
-    /* Short texts, for which a call of memcmp takes longer. */
+    /* Up to 8 bytes as a number that no others of the same size have. */
+    static inline unsigned long long
+    word_at(const unsigned char *at, Py_ssize_t size)
+    {
+        unsigned long long word = 0;
+        unsigned int first, last;
+        if (size >= 8) {
+            memcpy(&word, at, 8);
+            return word;
+        }
+        if (size >= 4) {
+            memcpy(&first, at, 4);
+            memcpy(&last, at + size - 4, 4);
+            return (unsigned long long)first << 32 | last;
+        }
+        for (; size > 0; at++, size--)
+            word = word << 8 | *at;
+        return word;
+    }
+
+    /* Short texts, for which a call of memcmp takes longer. The last word may begin within the one before. */
     static inline int
     is_same(const unsigned char *one, const unsigned char *other, Py_ssize_t size)
     {
-        unsigned long long a, b;
-        for (; size > 8; one += 8, other += 8, size -= 8) {
-            memcpy(&a, one, 8);
-            memcpy(&b, other, 8);
-            if (a != b)
+        Py_ssize_t at;
+        for (at = 0; at + 8 < size; at += 8)
+            if (word_at(one + at, 8) != word_at(other + at, 8))
                 return 0;
-        }
-        for (; size > 0; one++, other++, size--)
-            if (*one != *other)
-                return 0;
-        return 1;
+        at = size > 8 ? size - 8 : 0;
+        return word_at(one + at, size - at) == word_at(other + at, size - at);
     }
 
     static inline unsigned long long
     mixed(unsigned long long hash, const unsigned char *at, Py_ssize_t size)
     {
-        unsigned long long word;
+        Py_ssize_t done;
         hash ^= (unsigned long long)size;
-        for (; size > 8; at += 8, size -= 8) {
-            memcpy(&word, at, 8);
-            hash = (hash ^ word) * 0xff51afd7ed558ccdULL;
+        for (done = 0; done + 8 < size; done += 8) {
+            hash = (hash ^ word_at(at + done, 8)) * 0xff51afd7ed558ccdULL;
             hash ^= hash >> 32;
         }
-        if (size == 8)
-            memcpy(&word, at, 8);
-        else
-            for (word = 0; size > 0; at++, size--)
-                word = word << 8 | *at;
-        hash = (hash ^ word) * 0xff51afd7ed558ccdULL;
+        done = size > 8 ? size - 8 : 0;
+        hash = (hash ^ word_at(at + done, size - done)) * 0xff51afd7ed558ccdULL;
         return hash ^ hash >> 32;
     }
     """
@@ -92,12 +106,15 @@ cdef extern from *:
 cdef enum:
     MEMBERS = 128  # most known fields, those of all objects together
     OBJECTS = 24
-    SLOTS = 64
+    SLOTS = 96
+    MEMBER_SLOTS = 512
     DEEPEST = 60  # more objects and lists within each other are left to those who decode
     LONGEST = 512  # longer values are not remembered
+    LONGEST_CALLER = 4096  # all values about one together
+    FURTHER = 16
     VALUES_KEPT = 4096
 
-SKIP, TEXT, FLAG, NAME, IDENT, TIME = range(6)
+SKIP, TEXT, FLAG, NAME, IDENT, TIME, ANY = range(7)
 
 cdef enum:  # the same for the loops here
     _SKIP = 0
@@ -106,7 +123,8 @@ cdef enum:  # the same for the loops here
     _NAME = 3
     _IDENT = 4
     _TIME = 5
-    _NESTED = 6
+    _ANY = 6
+    _NESTED = 7
 
 cdef struct Member:
     Place name
@@ -358,16 +376,108 @@ cdef class _Table:
         return 0
 
 
+cdef Token member_of(Token *object_, Place name, Py_ssize_t size) noexcept nogil:
+    """The last value of this name in an object that was read before; without a start where none is.
+
+    Its size is -1 where that cannot be told, for a name is written with a backslash.
+    """
+    cdef Place at = object_.start + 1, end = object_.start + object_.size, begin
+    cdef Token found
+    cdef unsigned beyond
+    cdef bint same
+    found.start, found.size = NULL, 0
+    if at[0] == c'}':
+        return found
+    while True:
+        begin = at + 1
+        at = first_special(begin, end, &beyond)
+        if at[0] != c'"':
+            found.start, found.size = NULL, -1
+            return found
+        same = at - begin == size and is_same(begin, name, size)
+        at += 1
+        begin = at + 1
+        at = after_value(begin, end, &beyond)
+        if same:
+            found.start, found.size = begin, at - begin
+        if at[0] == c'}':
+            return found
+        at += 1
+
+
+cdef inline bint is_short_count(Token token) noexcept nogil:
+    """Whether it is a number whose text is that of its token."""
+    cdef Py_ssize_t at
+    if token.size > 18:
+        return False
+    for at in range(token.size):
+        if not is_digit(token.start[at]):
+            return False
+    return True
+
+
+cdef inline long long seconds_at(Place at) noexcept nogil:
+    """Seconds since 1970 of a time that `is_time`."""
+    cdef long long year, month, day, days
+    year = (at[1] - 48) * 1000 + (at[2] - 48) * 100 + (at[3] - 48) * 10 + at[4] - 48
+    month, day = (at[6] - 48) * 10 + at[7] - 48, (at[9] - 48) * 10 + at[10] - 48
+    if month < 3:  # years that begin with March have the day that comes and goes at their end
+        year -= 1
+        month += 12
+    days = 365 * year + year // 4 - year // 100 + year // 400 + (153 * (month - 3) + 2) // 5 + day - 719469
+    day = (at[12] - 48) * 10 + at[13] - 48
+    month = (at[15] - 48) * 10 + at[16] - 48
+    return (days * 24 + day) * 3600 + month * 60 + (at[18] - 48) * 10 + at[19] - 48
+
+
+cdef object _decoded(Token token, decode):
+    """What a token stands for."""
+    if token.start[0] == c'"' and memchr(token.start, c'\\', token.size) == NULL:
+        return PyUnicode_DecodeUTF8(<char *> token.start + 1, token.size - 2, NULL)
+    return decode(PyBytes_FromStringAndSize(<char *> token.start, token.size))
+
+
+cdef inline void _put(tuple row, Py_ssize_t at, object value):
+    """Sets an item of a tuple that nobody else knows yet."""
+    Py_INCREF(value)
+    PyTuple_SET_ITEM(row, at, value)
+
+
+cdef class _Taking:
+    """What is taken of the events of a plan, instead of decoding them."""
+
+    cdef object plan
+    cdef bint placed
+    cdef int count
+    cdef int slots[FURTHER]
+    cdef list names
+    cdef list known
+
+    def __init__(self, plan, further, placed):
+        self.plan = plan
+        self.placed = placed
+        self.count = len(further)
+        if self.count > FURTHER:
+            raise ValueError(f"{self.count} values are more than there is room for")
+        self.names, self.known = [], []
+        for at, (slot, name, known) in enumerate(further):
+            self.slots[at] = slot
+            self.names.append(name)
+            self.known.append(known)
+
+
 cdef class _Second:
     """Where an event is looked at next, and what came of it for the classes that it was seen with."""
 
     cdef object node
+    cdef int otherwise  # the number of what comes of an event of which a member cannot be told
     cdef int count
     cdef int slots[SLOTS]
     cdef _Table known
 
-    def __init__(self, node):
+    def __init__(self, node, int otherwise):
         self.node = node
+        self.otherwise = otherwise
         self.known = _Table()
         self.count = len(node.slots)
         for place, slot in enumerate(node.slots):
@@ -378,20 +488,28 @@ cdef class Glance:
     """Finds the events of a file that a rule could match.
 
     Args:
-        members: path, kind and slot of the known fields, in the order in which records have them.
+        fields: path, kind and slot of the known fields, in the order in which records have them.
+        members: slots of free-form fields, each with the name of a member whose value is tested.
         first: so many slots are looked at first.
-        classify: for each slot what gives the class of a value.
+        classify: for each slot of a tested field, and for each member after these, what gives the class of a value.
         begin: gives the node after the first look by its classes and the event's name.
         name: the slot of that name.
         nothing: the plan of events that no rule can match.
         longest: how many bytes a record may have.
+        taking: by a plan, whether its events are taken as rows, see `rows`: None for no, otherwise what they hold
+            further, and whether origin and number are added. Of each further value there are the slot, the name of
+            the member of the object there, and, if that is None, the mapping that has it by the value in the slot.
+        plain: the slots of what is in every row.
+        callers: the slots of what tells who called.
+        caller: who called, by the values there.
     """
 
     cdef Member members[MEMBERS]
     cdef int begins[OBJECTS + 1]
     cdef int ends[OBJECTS + 1]
-    cdef Token tokens[SLOTS]
+    cdef Token tokens[SLOTS + MEMBER_SLOTS]
     cdef Token ident
+    cdef Place time
     cdef uint64_t objects
     cdef unsigned beyond
     cdef int slots
@@ -408,27 +526,57 @@ cdef class Glance:
     cdef object begin
     cdef object nothing
     cdef object decode
+    cdef object taking
+    cdef object caller
+    cdef int tested
+    cdef list member_names
+    cdef int member_roots[MEMBER_SLOTS]
+    cdef int plain[SLOTS]
+    cdef int of_caller[SLOTS]  # for each of `plain` its place among `callers`, or -1
+    cdef int plain_count
+    cdef int callers[SLOTS]
+    cdef int caller_count
+    cdef _Table by_caller
+    cdef list known_callers
+    cdef _Table by_text
+    cdef list value_of
 
-    def __init__(self, members, int first, classify, begin, int name, nothing, Py_ssize_t longest):
+    def __init__(
+        self, fields, members, int first, classify, begin, int name, nothing, Py_ssize_t longest, taking, plain,
+        callers, caller
+    ):
         self.names = []
         self.classify = list(classify)
         self.class_of = [_Table() for _ in classify]
         self.after_first = _Table()
-        self.outcomes = [None, None]
+        self.outcomes = [None]
         self.numbers = {}
         self.begin = begin
         self.nothing = nothing
         self.name_slot = name
         self.longest = longest
         self.decode = Decoder().decode
-        self.slots = len(self.classify)
-        if self.slots > SLOTS or len(members) > MEMBERS:
-            raise ValueError(f"{len(members)} fields, {self.slots} of them tested, are more than there is room for")
+        self.taking, self.caller = taking, caller
+        self.by_caller, self.by_text = _Table(), _Table()
+        self.known_callers, self.value_of = [], []
+        self.plain_count, self.caller_count = len(plain), len(callers)
+        self.slots = 1 + max([slot for _, _, slot in fields])
+        self.tested = len(self.classify) - len(members)
+        if self.slots > SLOTS or len(fields) > MEMBERS or len(members) > MEMBER_SLOTS:
+            raise ValueError(f"{len(fields)} fields, {self.slots} of them taken, are more than there is room for")
+        self.member_names = [called for _, called in members]
+        for place, (root, _) in enumerate(members):
+            self.member_roots[place] = root
+        for place in range(self.plain_count):
+            self.plain[place] = plain[place]
+            self.of_caller[place] = callers.index(plain[place]) if plain[place] in callers else -1
+        for place in range(self.caller_count):
+            self.callers[place] = callers[place]
         self.first_count = first
         for place in range(first):
             self.firsts[place] = place
         tree = {}
-        for path, kind, slot in members:
+        for path, kind, slot in fields:
             *way, last = path.split(".")
             node = tree
             for part in way:
@@ -466,15 +614,16 @@ cdef class Glance:
         self.after_first.clear()
         for known in self.class_of:
             known.clear()
-        del self.outcomes[2:]
+        del self.outcomes[1:]
         self.numbers.clear()
 
-    def promising(self, bytes text):
-        """What has to be decoded and judged; how many events the file has in all; and whether it is all ASCII.
+    def promising(self, bytes text, str origin):
+        """What has to be decoded and judged; rows; how many events the file has in all; and whether it is all ASCII.
 
-        Of each such event there are number, begin, end and plan, which is None where more has to be looked at. Of a
-        file that is not all ASCII this holds only if it is valid UTF-8, which is not looked at here. None for a file
-        that is unusual anywhere, or has an event twice.
+        Of each event to decode there are number, begin, end and plan. Of the others that a rule could match there are rows, by plan: who called, the time in seconds since 1970, the
+        id, and the values that were asked for, each as in a decoded event. Of a file that is not all ASCII this holds
+        only if it is valid UTF-8, which is not looked at here. None for a file that is unusual anywhere, or has an
+        event twice.
         """
         cdef Place start = <Place> PyBytes_AS_STRING(text)
         cdef Place end = start + PyBytes_GET_SIZE(text)
@@ -484,6 +633,8 @@ cdef class Glance:
         cdef uint64_t *seen
         cdef uint64_t ident, mask = 1
         cdef list found = []
+        cdef dict rows = {}
+        cdef _Taking taking
         if end - at < 14 or memcmp(at, b'{"Records":[', 12) != 0:
             return None
         at += 12
@@ -509,7 +660,14 @@ cdef class Glance:
                 seen[place] = ident
                 outcome = self._outcome()
                 if outcome:
-                    found.append((number, begin - start, at - start, self.outcomes[outcome]))
+                    what, row = self.outcomes[outcome], None
+                    if type(what) is _Taking:
+                        taking = <_Taking> what
+                        what, row = taking.plan, self._row(taking, origin, number)
+                    if row is None:
+                        found.append((number, begin - start, at - start, what))
+                    else:
+                        rows.setdefault(outcome, []).append(row)
                 number += 1
                 if number * 2 > <Py_ssize_t> mask:
                     return None
@@ -525,7 +683,8 @@ cdef class Glance:
             return None
         finally:
             free(seen)
-        return found, number, self.beyond == 0
+        taken = [((<_Taking> self.outcomes[outcome]).plan, some) for outcome, some in rows.items()]
+        return found, taken, number, self.beyond == 0
 
     cdef Place _record(self, Place at, Place end) noexcept nogil:
         """Behind a record, whose tokens are taken down; NULL where anything about it is unusual."""
@@ -588,6 +747,8 @@ cdef class Glance:
         cdef Token *token
         if at[0] == c'"':
             at = after_text(at + 1, end, &self.beyond)
+        elif member.kind == _ANY:
+            at = after_value(at, end, &self.beyond)
         elif member.kind == _TEXT and at[0] == c'n' or member.kind == _FLAG and at[0] in (c't', c'f', c'n'):
             at = after_word(at, end)
         else:
@@ -598,6 +759,7 @@ cdef class Glance:
             if not is_time(start, at - start):
                 return NULL
             self.objects |= <uint64_t> 1 << 63
+            self.time = start
         elif member.kind == _IDENT:
             if at - start < 3 or self.ident.start != NULL:
                 return NULL
@@ -614,12 +776,9 @@ cdef class Glance:
         return at
 
     cdef int _outcome(self) except -1:
-        """What comes of the event whose tokens were taken down: 0 where no rule can match, or the number of its plan.
-
-        1 for an event that has to be looked at further.
-        """
+        """What comes of the event whose tokens were taken down: 0 where no rule can match, or the number of its plan."""
         cdef uint64_t hash = 0
-        cdef int place, number, none = 0
+        cdef int place, slot, number, none = 0
         cdef int classes[SLOTS]
         cdef Token token
         cdef _Second second
@@ -628,27 +787,45 @@ cdef class Glance:
         number = self.after_first.find(hash, self.tokens, self.firsts, self.first_count)
         if number < 0:
             number = self._first(hash)
-        if number < 2 or type(self.outcomes[number]) is not _Second:
-            return number
-        second = <_Second> self.outcomes[number]
-        for place in range(second.count):
-            classes[place] = self._class(second.slots[place])
-        token.start, token.size = <Place> classes, second.count * sizeof(int)
-        hash = mixed(0, token.start, token.size)
-        number = second.known.find(hash, &token, &none, 1)
-        if number < 0:
-            plan = second.node.then[tuple([classes[place] for place in range(second.count)])].plan
-            number = 1 if plan is None else self._number(plan, plan)
-            second.known.add(hash, &token, &none, 1, number)
+        while type(self.outcomes[number]) is _Second:
+            second = <_Second> self.outcomes[number]
+            for place in range(second.count):
+                slot = second.slots[place]
+                if slot >= self.tested:
+                    slot = self._find_member(slot - self.tested)
+                    if slot < 0:
+                        return second.otherwise
+                classes[place] = self._class(second.slots[place], slot)
+            token.start, token.size = <Place> classes, second.count * sizeof(int)
+            hash = mixed(0, token.start, token.size)
+            number = second.known.find(hash, &token, &none, 1)
+            if number < 0:
+                number = self._number(second.node.then[tuple([classes[place] for place in range(second.count)])])
+                second.known.add(hash, &token, &none, 1, number)
         return number
+
+    cdef int _find_member(self, int member) except -2:
+        """The place of a member's value among the tokens; -1 where it cannot be told."""
+        cdef Token *root = &self.tokens[self.member_roots[member]]
+        cdef bytes name = <bytes> self.member_names[member]
+        cdef int slot = SLOTS + member
+        cdef Token found
+        found.start, found.size = NULL, 0
+        if root.start != NULL and root.start[0] != c'n':
+            if root.start[0] != c'{':
+                return -1
+            found = member_of(root, <Place> PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
+            if found.size < 0 or found.start != NULL and found.start[0] in (c'{', c'['):
+                return -1
+        self.tokens[slot] = found
+        return slot
 
     cdef int _first(self, uint64_t hash) except -1:
         """The number of what comes of the first look: a plan, or a second look."""
         cdef int number, place
         cdef Py_ssize_t size = 0
-        classes = tuple([self._class(self.firsts[place]) for place in range(self.first_count)])
-        node = self.begin(classes, self._value(self.name_slot))
-        number = self._number(node, node.plan)
+        classes = tuple([self._class(self.firsts[place], self.firsts[place]) for place in range(self.first_count)])
+        number = self._number(self.begin(classes, self._value(self.name_slot)))
         for place in range(self.first_count):
             size += self.tokens[self.firsts[place]].size
         if size <= LONGEST:
@@ -657,25 +834,133 @@ cdef class Glance:
             self.after_first.add(hash, self.tokens, self.firsts, self.first_count, number)
         return number
 
-    cdef int _number(self, what, plan) except -1:
-        """The number of a plan, or of the second look at a node."""
+    cdef int _number(self, node) except -1:
+        """The number of a node's plan, or of the next look from there."""
+        cdef int otherwise
+        if not node.slots:
+            return self._number_of(node.plan)
+        otherwise = 0 if node.plan is None else self._number_of(node.plan)
+        known = self.numbers.get(id(node))
+        if known is None:
+            known = self.numbers[id(node)] = len(self.outcomes)
+            self.outcomes.append(_Second(node, otherwise))
+        return known
+
+    cdef int _number_of(self, plan) except -1:
         if plan is self.nothing:
             return 0
         # by identity: plans are large, and those that are equal are hardly ever two
-        known = self.numbers.get(id(what))
+        known = self.numbers.get(id(plan))
         if known is None:
-            known = self.numbers[id(what)] = len(self.outcomes)
-            self.outcomes.append(_Second(what) if plan is None else plan)
+            known = self.numbers[id(plan)] = len(self.outcomes)
+            self.outcomes.append(self._taken(plan))
         return known
 
-    cdef int _class(self, int slot) except -1:
-        """The class of the value in a slot."""
+    cdef object _taken(self, plan):
+        """The plan, or how its events are taken as rows."""
+        asked = self.taking(plan)
+        return plan if asked is None else _Taking(plan, *asked)
+
+    cdef object _row(self, _Taking taking, str origin, Py_ssize_t number):
+        """The row of the event whose tokens were taken down; None where it has to be decoded."""
+        cdef Py_ssize_t at = 3, place, count = 3 + self.plain_count + taking.count + 2 * taking.placed
+        cdef tuple row = PyTuple_New(count), values
+        caller, values = self._caller()
+        _put(row, 0, caller)
+        _put(row, 1, seconds_at(self.time))
+        _put(row, 2, PyUnicode_DecodeUTF8(<char *> self.ident.start + 1, self.ident.size - 2, NULL))
+        for place in range(self.plain_count):
+            if self.of_caller[place] >= 0:
+                _put(row, at, values[self.of_caller[place]])
+            else:
+                _put(row, at, self._text(self.plain[place]))
+            at += 1
+        for place in range(taking.count):
+            name, known = taking.names[place], taking.known[place]
+            if name is None:
+                value = known.get(self._text(taking.slots[place]))
+                if type(value) is not str and value is not UNSET:
+                    return None
+            else:
+                value = self._member(taking.slots[place], name)
+                if value is None:
+                    return None
+            _put(row, at, value)
+            at += 1
+        if taking.placed:
+            _put(row, at, origin)
+            _put(row, at + 1, number)
+        return row
+
+    cdef tuple _caller(self):
+        """Who called, and the values that tell it."""
+        cdef uint64_t hash = 0
+        cdef Py_ssize_t size = 0
+        cdef int place, number
+        for place in range(self.caller_count):
+            hash = mixed(hash, self.tokens[self.callers[place]].start, self.tokens[self.callers[place]].size)
+            size += self.tokens[self.callers[place]].size
+        number = self.by_caller.find(hash, self.tokens, self.callers, self.caller_count)
+        if number >= 0:
+            return <tuple> self.known_callers[number]
+        values = tuple([self._value(self.callers[place]) for place in range(self.caller_count)])
+        known = self.caller(values), values
+        if size <= LONGEST_CALLER:
+            if self.by_caller.count >= VALUES_KEPT:
+                self.by_caller.clear()
+                self.known_callers = []
+            self.by_caller.add(hash, self.tokens, self.callers, self.caller_count, len(self.known_callers))
+            self.known_callers.append(known)
+        return known
+
+    cdef object _text(self, int slot):
+        """The same as `_value`; one that comes again is made once."""
         cdef Token *token = &self.tokens[slot]
-        cdef _Table known = <_Table> self.class_of[slot]
+        cdef uint64_t hash
+        cdef int number
+        if token.start == NULL:
+            return UNSET
+        hash = mixed(0, token.start, token.size)
+        number = self.by_text.find(hash, self.tokens, &slot, 1)
+        if number >= 0:
+            return self.value_of[number]
+        value = self._value(slot)
+        if token.size <= LONGEST:
+            if self.by_text.count >= VALUES_KEPT:
+                self.by_text.clear()
+                self.value_of = []
+            self.by_text.add(hash, self.tokens, &slot, 1, len(self.value_of))
+            self.value_of.append(value)
+        return value
+
+    cdef object _member(self, int slot, bytes name):
+        """The text of this name in the object in a slot, `UNSET` where none is; None where that cannot be told."""
+        cdef Token *token = &self.tokens[slot]
+        cdef Token found
+        if token.start == NULL or token.start[0] == c'n':
+            return UNSET
+        if token.start[0] != c'{':
+            return None
+        found = member_of(token, <Place> PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
+        if found.start == NULL:
+            return UNSET if found.size == 0 else None
+        if found.start[0] == c'n':
+            return UNSET
+        if found.start[0] in (c'{', c'['):
+            return None
+        if is_short_count(found):
+            return PyUnicode_DecodeUTF8(<char *> found.start, found.size, NULL)
+        value = _decoded(found, self.decode)
+        return value if found.start[0] == c'"' else text_of(value)
+
+    cdef int _class(self, int tested, int slot) except -1:
+        """The class, as of one of the tested fields or members, of the value in a slot."""
+        cdef Token *token = &self.tokens[slot]
+        cdef _Table known = <_Table> self.class_of[tested]
         cdef uint64_t hash = mixed(0, token.start, token.size)
         cdef int number = known.find(hash, self.tokens, &slot, 1)
         if number < 0:
-            number = self.classify[slot](self._value(slot))
+            number = self.classify[tested](self._value(slot))
             if token.size <= LONGEST:
                 if known.count >= VALUES_KEPT:
                     known.clear()
@@ -685,11 +970,7 @@ cdef class Glance:
     cdef object _value(self, int slot):
         """The value in a slot, as it is in a decoded event."""
         cdef Token *token = &self.tokens[slot]
-        if token.start == NULL:
-            return UNSET
-        if token.start[0] == c'"' and memchr(token.start, c'\\', token.size) == NULL:
-            return PyUnicode_DecodeUTF8(<char *> token.start + 1, token.size - 2, NULL)
-        return self.decode(PyBytes_FromStringAndSize(<char *> token.start, token.size))
+        return UNSET if token.start == NULL else _decoded(token[0], self.decode)
 
 
 cdef extern from "Python.h":

@@ -7,7 +7,6 @@ it are left to the slow way, which makes every combination.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
@@ -16,7 +15,7 @@ from msgspec import UNSET
 
 from trailwatch.detect.leaf import text_of
 from trailwatch.detect.record import Record, getter
-from trailwatch.detect.schema import FREE_FIELDS, PLAIN_FIELDS
+from trailwatch.detect.schema import PLAIN_FIELDS, is_member
 from trailwatch.model.identity import KEY_KEPT
 from trailwatch.model.signal import ACTOR
 
@@ -28,8 +27,6 @@ FOLLOWS_FROM = {
 """Derived fields that one plain field and the tables tell alone."""
 DERIVED_KEPT = 16_384
 """So many values of derived fields are remembered."""
-_NAME = re.compile(r"[A-Za-z0-9]+")
-"""A member by its name alone."""
 
 Found = tuple[Any, ...]
 
@@ -86,7 +83,6 @@ class Texts:
         """What takes the text out of an event and its record: `UNSET` for none, a list where there are several."""
         find = getter(path)
         root, _, name = path.partition(".")
-        simple = root in FREE_FIELDS and _NAME.fullmatch(name)
 
         def take(_event: Any, record: Record) -> Any:
             return _one(find(record))
@@ -100,7 +96,7 @@ class Texts:
                 return text_of(value)
             return UNSET if value is None else _one(find(record))
 
-        if simple:
+        if is_member(path):
             return take_member
 
         return self._by_source(path, take) if path in FOLLOWS_FROM else take
@@ -183,18 +179,18 @@ class Bundle:
         cut = self._cuts[gaps] = Cut(
             counted=tuple(self._taker(ask) for ask in good if not ask.remembers),
             remembered=tuple(self._taker(ask) for ask in remembered),
-            memory=_several(wanted) if wanted else None,
+            memory=several(wanted) if wanted else None,
             unkeyed=sum(absent),
             odd=tuple(ask for ask, how, gone in zip(self._asks, state, absent, strict=True) if how and not gone),
         )
         return cut
 
     def _taker(self, ask: Ask) -> Taker:
-        key = _several([self._places[path] for path in ask.key])
+        key = several([self._places[path] for path in ask.key])
         return Taker(ask.rule_id, ask.base_id, key, itemgetter(self._places[ask.value]) if ask.value else None)
 
 
-def _several(places: Iterable[int]) -> Callable[[Found], Found]:
+def several(places: Iterable[int]) -> Callable[[Found], Found]:
     """What takes these places out of a tuple, as a tuple also where it is one."""
     found = list(places)
     if len(found) > 1:

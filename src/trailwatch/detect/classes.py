@@ -10,7 +10,7 @@ from msgspec import UNSET
 from trailwatch.detect.derived import is_aws_service
 from trailwatch.detect.glance import parts_of
 from trailwatch.detect.leaf import REFERENCES, ValueTest, text_of, value_test
-from trailwatch.detect.schema import PLAIN_FIELDS
+from trailwatch.detect.schema import PLAIN_FIELDS, is_member
 from trailwatch.rules.predicate import Field, Op
 from trailwatch.rules.regex import needed_texts
 
@@ -22,6 +22,11 @@ _CONCLUDED: dict[str, tuple[str, Callable[[str], bool]]] = {
     "derived.ip.is_aws_service": ("sourceIPAddress", is_aws_service),
 }
 """Derived fields that follow from one plain value, so that they cost nothing more than it."""
+
+
+def member_path(field: Field) -> str | None:
+    """The member of a free-form field that decides the test, if one does."""
+    return field.path if is_member(field.path) and field.op not in REFERENCES and not field.strict else None
 
 
 def plain_path(field: Field) -> str | None:
@@ -36,13 +41,17 @@ def plain_path(field: Field) -> str | None:
 class Classes(dict[Any, int]):
     """Value to class for one field; an unknown value is classified when it is looked up.
 
-    The number of a class stands for the mask of the tests that its values pass.
+    The number of a class stands for the mask of the tests that its values pass. The tests are made for the first
+    value: few members of free-form fields ever come.
     """
 
     def __init__(self, fields: Sequence[Field]) -> None:
         super().__init__()
+        self._fields: Sequence[Field] = fields
         self.masks: list[int] = []
         self._numbers: dict[int, int] = {}
+
+    def _prepare(self) -> None:
         self._equal: dict[str, int] = {}
         self._equal_cased: dict[str, int] = {}
         self._contained: list[tuple[int, str]] = []
@@ -52,6 +61,7 @@ class Classes(dict[Any, int]):
         self._searched: list[tuple[int, tuple[str, ...], ValueTest]] = []
         """Patterns, with what a text must have for one to be found in it."""
         self._without: dict[Any, int] = {None: 0, UNSET: 0}
+        fields, self._fields = self._fields, ()
         for bit, field in enumerate(fields):
             self._add(field, 1 << bit)
         self._standing = parts_of([part for _, part in self._contained])
@@ -93,6 +103,8 @@ class Classes(dict[Any, int]):
 
     def classify(self, value: Any) -> int:
         """The class of a value, which is not remembered."""
+        if self._fields:
+            self._prepare()
         mask = self._without[value] if value is None or value is UNSET else self._mask(value)
         number = self._numbers.get(mask)
         if number is None:
@@ -106,8 +118,8 @@ class Classes(dict[Any, int]):
         self.masks.clear()
         self._numbers.clear()
 
-    def _mask(self, value: str | bool) -> int:
-        text = value if isinstance(value, str) else "true" if value else "false"
+    def _mask(self, value: str | float) -> int:
+        text = value if isinstance(value, str) else text_of(value)
         lower = text.lower()
         mask = self._equal.get(lower, 0)
         if self._equal_cased:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from trailwatch.detect.leaf import REFERENCES, reference_test, value_test
 from trailwatch.detect.record import Record, getter, is_absent, strict_getter
+from trailwatch.detect.schema import is_member
 from trailwatch.model.fieldpath import Wild, find_strict, parse_path
 from trailwatch.rules.predicate import And, Const, Field, Not, Op, Or, Predicate
 
@@ -19,7 +20,6 @@ Place = Callable[[Field], tuple[int, int] | None]
 _ABSENCE = frozenset({Op.NULL, Op.ABSENT, Op.IS_NULL})
 _FREE = re.compile(r"(requestParameters|responseElements|additionalEventData)(\.[A-Za-z0-9_:-]+)+")
 """Paths of plain names, which JSON can spell in another way only with a `\\u` escape."""
-_MEMBER = re.compile(r"(requestParameters|responseElements|additionalEventData)\.[A-Za-z0-9]+")
 _IN_VAIN = 200
 
 
@@ -86,7 +86,9 @@ def _joined(node: Node, masks: Mapping[int, int], *, deciding: bool) -> bool | N
     """What is left of an Or, which one true item decides, or of an And, which one false item decides."""
     left: list[Node] = []
     for item in node.items:
-        rest = reduce(item, masks)
+        place = item.place
+        known = masks.get(place[0]) if place is not None else None  # what most items are, without a call for each
+        rest = reduce(item, masks) if place is None or known is None else bool(known >> place[1] & 1)
         if not isinstance(rest, bool):
             left.append(rest)
         elif rest is deciding:
@@ -97,6 +99,15 @@ def _joined(node: Node, masks: Mapping[int, int], *, deciding: bool) -> bool | N
         return left[0]
     join = _any if deciding else _all
     return Node(node.predicate, join([item.test for item in left]), tuple(left))
+
+
+def required(node: Node) -> Iterator[tuple[int, int]]:
+    """The tests of known fields, by (number of the field, bit), each of which has to hold for the node to hold."""
+    if node.place is not None:
+        yield node.place
+    elif isinstance(node.predicate, And):
+        for item in node.items:
+            yield from required(item)
 
 
 def slots_of(node: Node) -> Iterator[int]:
@@ -221,7 +232,7 @@ def _field(field: Field) -> Test:
                 return True
         return False
 
-    return _of_member(field.path, one, test) if _MEMBER.fullmatch(field.path) else test
+    return _of_member(field.path, one, test) if is_member(field.path) else test
 
 
 def _of_member(path: str, one: Callable[[Any], bool], other: Test) -> Test:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
-from trailwatch.detect.compile import Node, Place, Test, compile_tree
+from trailwatch.detect.compile import Node, Place, Test, compile_tree, required
 from trailwatch.detect.reason import Teller, teller
 from trailwatch.detect.record import Record, getter
 from trailwatch.rules.rule import Rule
@@ -19,12 +19,13 @@ class CompiledRule:
         place: see `compile_tree`.
     """
 
-    __slots__ = ("_dedup", "_place", "_tell", "_tree", "deciding", "rule")
+    __slots__ = ("_dedup", "_place", "_required", "_tell", "_tree", "deciding", "rule")
 
     def __init__(self, rule: Rule, place: Place) -> None:
         self.rule = rule
         self._place = place
         self._tree: Node | None = None
+        self._required: tuple[tuple[int, int], ...] | None = None
         self.deciding: Collection[int] | None = None
         """Kept by the table for itself."""
         self._tell: Teller | None = None
@@ -36,6 +37,13 @@ class CompiledRule:
         if self._tree is None:
             self._tree = compile_tree(self.rule.condition, self._place)
         return self._tree
+
+    @property
+    def required(self) -> tuple[tuple[int, int], ...]:
+        """Tests of known fields without which it cannot match, see `trailwatch.detect.compile.required`."""
+        if self._required is None:
+            self._required = tuple(required(self.tree))
+        return self._required
 
     @property
     def tell(self) -> Teller:

@@ -14,6 +14,8 @@ from trailwatch.decode.unfold import LIMIT_RECORD_BYTES, trail_decoder
 from trailwatch.detect.callers import Callers
 from trailwatch.detect.compile import compile_predicate
 from trailwatch.detect.derived import untold
+from trailwatch.detect.feeders import Feeders
+from trailwatch.detect.glance import Rows
 from trailwatch.detect.leaf import check
 from trailwatch.detect.links import ISSUING_NAMES, STATING
 from trailwatch.detect.needs import can_hold
@@ -66,19 +68,26 @@ class Engine:
         if profile is not None:
             ordered = [profile.with_clock(rule) for rule in ordered]
         issuing = ISSUING_NAMES if links else frozenset[str]()
+        remembering = {rule.info.id for rule in rules.first_seen}
+        feeding = [
+            rule.info.id for rule in ordered if rule.info.id in remembering or (silent and not rule.info.alerting)
+        ]
+        callers = Callers() if wants else None
+        maker = SignalMaker(wants, callers, gathered=gathered)
+        feeders = Feeders(feeding, maker, noting=profile is None)
+        rows = Rows(maker.values.paths, callers.with_values, feeders.taking) if callers and gathered else None
         try:
-            further = fields_wanted(rules) if wants else ()
-            table = PlanTable(ordered, further, issuing=STATING if links else NEVER, glance=glance, profile=profile)
+            table = PlanTable(
+                *(ordered, fields_wanted(rules) if wants else ()),
+                issuing=STATING if links else NEVER,
+                glance=glance,
+                rows=rows,
+                profile=profile,
+            )
         except ValueError as error:
             raise _blame(ordered, error) from None
         self._decode_whole = trail_decoder(table.struct).decode
-        remembering = {rule.info.id for rule in rules.first_seen}
-        feeders = frozenset(
-            rule.info.id for rule in ordered if rule.info.id in remembering or (silent and not rule.info.alerting)
-        )
-        callers = Callers() if wants else None
-        maker = SignalMaker(wants, callers, gathered=gathered)
-        self._means = Means(table, maker, callers, feeders, issuing, tables, {})
+        self._means = Means(table, maker, callers, feeders, issuing, tables)
 
     def evaluate(self, delivery: Delivery) -> Found:
         """Everything stage 1 has to say about the delivery; matches by (position, rule id)."""
@@ -103,11 +112,12 @@ class Engine:
 
     def _glanced(self, body: Unpacked) -> tuple[Run, Promising] | None:
         with self._stage("glance at records, decode what could match"):
-            glanced = self._means.table.glanced(body.text)
+            glanced = self._means.table.glanced(body.text, body.origin)
         if glanced is None or not has_room(body.text, glanced.events):
             return None
         run = self._run(body.origin, PlacedTexts(body.text, glanced.places, glanced.events))
-        run.leave(glanced.events - len(glanced.promising))
+        run.note(glanced.rows)
+        run.leave(glanced.events - len(glanced.promising) - sum(len(rows) for _, rows in glanced.rows))
         return run, glanced.promising
 
     def _decoded(self, body: Unpacked) -> tuple[Run, Promising] | None:

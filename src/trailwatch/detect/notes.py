@@ -6,17 +6,18 @@ of the same caller on that day, so an event for these alone is mostly one look-u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import UNSET
 
-from trailwatch.detect.bundle import FOLLOWS_FROM, Ask, Texts
+from trailwatch.detect.bundle import FOLLOWS_FROM, Ask, Texts, several
 from trailwatch.detect.callers import PATHS, Caller, Callers
+from trailwatch.detect.glance import Taking
 from trailwatch.detect.moments import seconds_of
 from trailwatch.detect.pages import ACTOR_AT, BRIEF_FIELDS, NO_COLUMN, Form, Note, Row, Want
 from trailwatch.detect.record import Record
-from trailwatch.detect.schema import PLAIN_FIELDS, classes_at, values_at
+from trailwatch.detect.schema import PLAIN_FIELDS, classes_at, is_member, values_at
 from trailwatch.model.sighting import DAY
 from trailwatch.model.signal import ACTOR, Signal
 
@@ -60,8 +61,8 @@ class Noter:
     """
 
     __slots__ = (
-        *("_active", "_asks", "_callers", "_follows", "_found", "_further", "_heard", "_paths", "_plain", "_rest"),
-        *("_rows", "form"),
+        *("_active", "_asks", "_callers", "_follows", "_follows_in", "_found", "_further", "_heard", "_paths"),
+        *("_plain", "_rest", "_rows", "form", "taking"),
     )
 
     def __init__(
@@ -84,9 +85,13 @@ class Noter:
         self._further = tuple(texts.at(path) for path in further)
         self.form = _form(asks, wanted, self._paths)
         self._rest = rest
-        self._follows = None
-        if asks and rest is None and all(ask.remembers for ask in asks):
-            self._follows = _follows(asks, texts)
+        self.taking = _taking(further, texts, placed=self._found) if asks and rest is None else None
+        """What the rows for `add` hold further; None where every event has to be noted by `note`."""
+        self._follows = self._follows_in = None
+        following = _following(asks) if asks and rest is None and all(ask.remembers for ask in asks) else None
+        if following is not None:
+            self._follows = _follows(following, texts)
+            self._follows_in = several([_BEFORE + self._paths.index(path) for path in following])
         self._heard = heard
         self._callers = callers
         self._active = active
@@ -125,13 +130,39 @@ class Noter:
             return caller, unkeyed
         row = (caller, seconds, event.eventID, *self._plain(event), *further)
         if place is not None:
-            if len(self._heard) >= KEPT_OF_ONE:
-                self._heard.clear()
-            self._heard[place] = (seconds, event.eventID), self._unkeyed(row)
+            self._hear(place, row)
         if not self._rows:
             self._active.append(self)
         self._rows.append((*row, origin, position) if self._found else row)
         return caller, unkeyed
+
+    def add(self, rows: list[Row]) -> int:
+        """Notes events that a glance took as rows; how many stateful rules are known to have found no value in them.
+
+        Args:
+            rows: with the caller, the time, the id, the plain values, and what `taking` says.
+        """
+        unkeyed = 0
+        if self._follows_in is not None:
+            fresh = []
+            for row in rows:
+                place = (row[0], row[1] // DAY) + self._follows_in(row)  # noqa: RUF005 half the time of a star
+                known = self._heard.get(place)
+                if known is not None and known[0] <= (row[1], row[2]):
+                    unkeyed += known[1]
+                else:
+                    self._hear(place, row)
+                    fresh.append(row)
+            rows = fresh
+        if rows and not self._rows:
+            self._active.append(self)
+        self._rows += rows
+        return unkeyed
+
+    def _hear(self, place: tuple[Any, ...], row: Row) -> None:
+        if len(self._heard) >= KEPT_OF_ONE:
+            self._heard.clear()
+        self._heard[place] = (row[1], row[2]), self._unkeyed(row)
 
     def noted(self) -> Note:
         """What was noted since the last time."""
@@ -144,7 +175,7 @@ class Noter:
         told = [row[at] for at in self.form.keys]
         if _STRINGS.issuperset(map(type, told)) and "" not in told:
             return 0
-        values = zip(self._paths, row[_BEFORE:], strict=True)
+        values = zip(self._paths, row[_BEFORE : _BEFORE + len(self._paths)], strict=True)
         missing = {path for path, value in values if value is UNSET or value is None or value == ""}
         return sum(not missing.isdisjoint(ask.paths) for ask in self._asks)
 
@@ -168,17 +199,21 @@ def _form(asks: Sequence[Ask], wanted: Iterable[str], order: Sequence[str]) -> F
     return Form(wants, tuple([places[path] for path in columns]), brief, found)
 
 
-def _follows(asks: Sequence[Ask], texts: Texts) -> Callable[[Any, Record], tuple[Any, ...]] | None:
-    """What takes the values from which, with the caller and the day, all follows that these want.
+def _following(asks: Sequence[Ask]) -> list[str] | None:
+    """Paths of the values from which, with the caller and the day, all follows that these want.
 
     None where it does not follow from plain values.
     """
     paths = [path for path in dict.fromkeys(path for ask in asks for path in ask.key) if path not in (ACTOR, *PATHS)]
     derived = [path for path in paths if path in FOLLOWS_FROM]
     plain = [path for path in paths if path in PLAIN_FIELDS]
-    if len(derived) + len(plain) < len(paths):
-        return None
-    values = values_at(plain)
+    return [*plain, *derived] if len(derived) + len(plain) == len(paths) else None
+
+
+def _follows(paths: Sequence[str], texts: Texts) -> Callable[[Any, Record], tuple[Any, ...]]:
+    """What takes the values at some plain paths and those that follow from them, in this order."""
+    derived = [path for path in paths if path in FOLLOWS_FROM]
+    values = values_at([path for path in paths if path not in FOLLOWS_FROM])
     if not derived:
         return lambda event, _record: values(event)
     known = classes_at([FOLLOWS_FROM[path] for path in derived], [texts.known(path) for path in derived])
@@ -191,3 +226,17 @@ def _follows(asks: Sequence[Ask], texts: Texts) -> Callable[[Any, Record], tuple
             return (*values(event), *[take(event, record) for take in takes])
 
     return follows
+
+
+def _taking(paths: Sequence[str], texts: Texts, *, placed: bool) -> Taking | None:
+    """How a glance finds the values at these paths; None where it cannot."""
+    further: list[tuple[str, str | None, Mapping[Any, Any] | None]] = []
+    for path in paths:
+        root, _, name = path.partition(".")
+        if path in FOLLOWS_FROM:
+            further.append((FOLLOWS_FROM[path], None, texts.known(path)))
+        elif is_member(path):
+            further.append((root, name, None))
+        else:
+            return None
+    return Taking(tuple(further), placed)

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from trailwatch.decode.mend import is_utf8
-from trailwatch.detect.classes import LONGEST_KEPT, VALUES_KEPT, Classes, plain_path
+from trailwatch.detect.classes import LONGEST_KEPT, VALUES_KEPT, Classes, member_path, plain_path
 from trailwatch.detect.compile import Node, compile_tree, guarded, reduce, slots_of
 from trailwatch.detect.compiled_rule import NOTHING, CompiledRule, Plan
-from trailwatch.detect.glance import glance_of
+from trailwatch.detect.glance import COMPILED, Rows, glance_of
 from trailwatch.detect.leaf import check
 from trailwatch.detect.needs import by_name, worth_decoding
 from trailwatch.detect.profile import Profile
@@ -91,6 +91,8 @@ class Glanced(NamedTuple):
     """By their numbers, where the records of these begin and end."""
     events: int
     """How many events the file has."""
+    rows: list[tuple[Plan, list[tuple[Any, ...]]]]
+    """Those of the events that are only noted, which are not among the promising; by plan."""
 
 
 class PlanTable:
@@ -106,6 +108,7 @@ class PlanTable:
         issuing: what holds for events that get a plan of their own even where no rule can match.
         plans_kept: how many plans are remembered before all tables are emptied.
         glance: whether files are looked at before they are decoded, where that is compiled.
+        rows: how events that are only noted are taken out of a file then; None where none are.
         profile: told of everything that costs time.
 
     Raises:
@@ -120,8 +123,10 @@ class PlanTable:
         issuing: Predicate = NEVER,
         plans_kept: int = PLANS_KEPT,
         glance: bool = True,
+        rows: Rows | None = None,
         profile: Profile | None = None,
     ) -> None:
+        glancing = glance and COMPILED
         self._profile = profile
         self._plans_kept = plans_kept
         self._by_name, self._any_name = by_name(rules)
@@ -129,19 +134,25 @@ class PlanTable:
         for field in dict.fromkeys(asked):
             check(field)
         by_path: dict[str, list[Field]] = {}
+        by_member: dict[str, list[Field]] = {}
         worth = worth_decoding(rules, self._any_name) | _ALWAYS_FIRST
         for field in (*_INSIGHT, *fields_of(issuing), *asked):
             path = plain_path(field)
             if path in worth and field not in by_path.setdefault(path, []):
                 by_path[path].append(field)
+            member = member_path(field) if glancing and profile is None else None
+            if member is not None and field not in by_member.setdefault(member, []):
+                by_member[member].append(field)
         for_any = {plain_path(field) for number in self._any_name for field in fields_of(rules[number].condition)}
         first = _ALWAYS_FIRST | (_FEW_VALUES & for_any)
         self._paths = sorted(by_path, key=lambda path: (path not in first, path))
+        members = sorted(by_member)
+        self._plain_count = len(self._paths)
+        """The fields with higher numbers are members of free-form ones, which only a glance looks at."""
+        fields = [*[by_path[path] for path in self._paths], *[by_member[path] for path in members]]
         first_paths = [path for path in self._paths if path in first]
-        places = {
-            field: (slot, bit) for slot, path in enumerate(self._paths) for bit, field in enumerate(by_path[path])
-        }
-        self._classes = tuple(Classes(by_path[path]) for path in self._paths)
+        places = {field: (slot, bit) for slot, some in enumerate(fields) for bit, field in enumerate(some)}
+        self._classes = tuple(map(Classes, fields))
         self.compiled = [CompiledRule(rule, places.get) for rule in rules]
         self._insight = [places[field] for field in _INSIGHT]
         self._issuing = compile_tree(issuing, places.get)
@@ -155,12 +166,16 @@ class PlanTable:
         self._after_first = each_found(first_paths, self._by_values)
         self._plans = 0
         self._full = False
+        self._same: dict[tuple[CompiledRule, ...], Plan] = {}
+        """Plans by the rules that match for certain, where no other has to be asked."""
         decoded = worth.union(further)
         self.struct = build(sorted(decoded.difference(FREE_FIELDS)), sorted(decoded.intersection(FREE_FIELDS)))
         """What a record is decoded to."""
         self.decode: Callable[[Any], Any] = msgspec.json.Decoder(self.struct).decode
         taken, classify = decoded.difference(FREE_FIELDS), [classes.classify for classes in self._classes]
-        self._glance = glance_of(taken, self._paths, len(first_paths), classify, self._named) if glance else None
+        self._glance = None
+        if glancing:
+            self._glance = glance_of(taken, self._paths, members, len(first_paths), classify, self._named, rows)
 
     def plan(self, event: Any) -> Plan:
         """The plan for a decoded event."""
@@ -185,26 +200,27 @@ class PlanTable:
                 self._forget()
         return found
 
-    def glanced(self, text: bytes) -> Glanced | None:
+    def glanced(self, text: bytes, origin: str = "") -> Glanced | None:
         """The same for a trail's file as it is, of which hardly anything is decoded then.
 
         None where the file has something unusual, or nothing was compiled that could look at it.
+
+        Args:
+            text: the file.
+            origin: where it came from.
         """
-        looked = None if self._glance is None else self._glance.promising(text)
+        looked = None if self._glance is None else self._glance.promising(text, origin)
         if self._full:
             self._forget()
         if looked is None:
             return None
-        places, count, ascii_only = looked
+        places, rows, count, ascii_only = looked
         if not (ascii_only or is_utf8(text)):
             return None
         found: list[tuple[int, Any, Plan]] = []
         for number, begin, end, plan in places:
-            event = self.decode(text[begin:end])
-            plan = self.plan(event) if plan is None else plan  # noqa: PLW2901 the third look
-            if plan is not NOTHING:
-                found.append((number, event, plan))
-        return Glanced(found, {number: (begin, end) for number, begin, end, _ in places}, count)
+            found.append((number, self.decode(text[begin:end]), plan))
+        return Glanced(found, {number: (begin, end) for number, begin, end, _ in places}, count, rows)
 
     def size(self) -> int:
         """How many plans are kept now."""
@@ -236,7 +252,7 @@ class PlanTable:
         return node
 
     def _begin(self, key: tuple[int, ...], name: str) -> _Node:
-        masks = {slot: self._classes[slot].masks[number] for slot, number in enumerate(key)}
+        masks = self._masks(range(len(key)), key)
         if any(masks[slot] >> bit & 1 for slot, bit in self._insight):
             return self._counted(_Node(Plan(insight=True)))
         issues = reduce(self._issuing, masks) is not False
@@ -244,21 +260,32 @@ class PlanTable:
 
     def _node(self, left: _Left, issues: bool, *, last: bool = False) -> _Node:
         """The node at which these rules are left."""
-        tested = {slot for _, node in left if node for slot in slots_of(node)}
-        if not tested:
+        asked = {slot for _, node in left if node for slot in slots_of(node)}
+        tested = {slot for slot in asked if slot < self._plain_count}
+        if not asked:
             return self._counted(_Node(self._plan_of(left, issues)))
-        made = _Node()
-        made.slots = tuple(sorted(tested if last else self._telling(left, tested)))
-        made.look = self._look(made.slots)
+        if tested:
+            made = _Node()
+            made.slots = tuple(sorted(tested if last else self._telling(left, tested)))
+            made.look = self._look(made.slots)
+        else:
+            made = _Node(self._plan_of(left, issues))
+            made.slots = tuple(sorted(asked))
         made.left, made.issues = left, issues
         made.then = _Then(partial(self._follow, made))
         return self._counted(made)
 
     def _follow(self, node: _Node, key: tuple[int, ...]) -> _Node:
         """The node after a look from another."""
-        masks = {slot: self._classes[slot].masks[number] for slot, number in zip(node.slots, key, strict=True)}
-        made = node.then[key] = self._node(_left(node.left, masks), node.issues, last=True)
+        left = _left(node.left, self._masks(node.slots, key))
+        made = node.then[key] = self._node(left, node.issues, last=True)
         return made
+
+    def _masks(self, slots: Sequence[int], key: tuple[int, ...]) -> dict[int, int]:
+        """For fields by their numbers the tests that values of these classes pass."""
+        if max(key) >= CLASSES_KEPT:
+            self._full = True
+        return {slot: self._classes[slot].masks[number] for slot, number in zip(slots, key, strict=True)}
 
     def _telling(self, left: _Left, tested: Collection[int]) -> Collection[int]:
         """A few of the tested fields, such that values which pass no test there leave none of the rules.
@@ -278,7 +305,7 @@ class PlanTable:
     def _deciding(self, compiled: CompiledRule) -> Collection[int]:
         """The fields each of which leaves the rule behind where its value passes no test."""
         if compiled.deciding is None:
-            slots = set(slots_of(compiled.tree))
+            slots = [slot for slot in set(slots_of(compiled.tree)) if slot < self._plain_count]
             compiled.deciding = [slot for slot in slots if reduce(compiled.tree, {slot: 0}) is False]
         return compiled.deciding
 
@@ -292,21 +319,18 @@ class PlanTable:
     def _plan_of(self, left: _Left, issues: bool) -> Plan:
         if not left:
             return _ISSUES if issues else NOTHING
+        certain = tuple([compiled for compiled, node in left if node is None])
         tests = [(compiled, guarded(node)) for compiled, node in left if node is not None]
         if self._profile is not None:
             for compiled, _ in left:
                 self._profile.cost(compiled.rule).plans += 1
             tests = [(compiled, self._profile.timed(compiled.rule, test)) for compiled, test in tests]
-        return Plan(
-            insight=False,
-            issues=issues,
-            certain=tuple(compiled for compiled, node in left if node is None),
-            open=tuple(tests),
-        )
+        plan = Plan(insight=False, issues=issues, certain=certain, open=tuple(tests))
+        return plan if tests or issues else self._same.setdefault(certain, plan)
 
     def _counted(self, node: _Node) -> _Node:
         self._plans += 1
-        if self._plans > self._plans_kept or any(len(classes.masks) > CLASSES_KEPT for classes in self._classes):
+        if self._plans > self._plans_kept:
             self._full = True
         return node
 
@@ -314,6 +338,7 @@ class PlanTable:
         """Empties every table together: nodes know classes by number."""
         self._full = False
         self._plans = 0
+        self._same.clear()
         self._nodes.clear()
         self._by_values.clear()
         if self._glance is not None:
@@ -326,7 +351,18 @@ def _left(rules: Iterable[tuple[CompiledRule, Node | None]], masks: Mapping[int,
     """The rules that can still match, with what is left of their conditions."""
     left: list[tuple[CompiledRule, Node | None]] = []
     for compiled, node in rules:
+        if node is not None and _lacks(compiled, masks):
+            continue  # most rules, in a fraction of the time that it takes to reduce their trees
         rest = True if node is None else reduce(node, masks)
         if rest is not False:
             left.append((compiled, None if rest is True else rest))
     return tuple(left)
+
+
+def _lacks(compiled: CompiledRule, masks: Mapping[int, int]) -> bool:
+    """Whether a test failed without which the rule cannot match."""
+    for slot, bit in compiled.required:
+        mask = masks.get(slot)
+        if mask is not None and not mask >> bit & 1:
+            return True
+    return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,11 +12,13 @@ import msgspec
 from trailwatch.detect.callers import Caller, Callers
 from trailwatch.detect.compiled_rule import CompiledRule, Plan
 from trailwatch.detect.derived import ScriptEvent
+from trailwatch.detect.feeders import Feeders, Feeding
 from trailwatch.detect.findings import is_finding, links_in, match_of
 from trailwatch.detect.link_maker import LinkMaker
 from trailwatch.detect.links import may_issue, own_links
 from trailwatch.detect.moments import seconds_of
 from trailwatch.detect.notes import Noter
+from trailwatch.detect.pages import Row
 from trailwatch.detect.plans import PlanTable
 from trailwatch.detect.profile import Profile
 from trailwatch.detect.record import Record
@@ -29,23 +31,12 @@ from trailwatch.ports import AddressBook, Delivery
 
 REJECT_BODY_LIMIT = 262_144
 INSIGHT = "insight"
-TOGETHER_KEPT = 4096
-"""So many sets of rules that held together are remembered with what follows."""
 _AT_ONCE = 512
 """Records that are decoded together; a large file's do not all fit the memory."""
 
 
 Promising = Sequence[tuple[int, Any, Plan]]
 """Decoded events that a rule could match, each with its number in the delivery and its plan."""
-
-
-class Feeding(NamedTuple):
-    """What follows where some rules held together."""
-
-    said: tuple[str, ...]
-    """Ids of those that need not be asked: they give signals, and no script has a say."""
-    noter: Noter | None
-    """What notes the event; None where it is told or asked more."""
 
 
 class Means(NamedTuple):
@@ -55,13 +46,10 @@ class Means(NamedTuple):
     maker: SignalMaker
     callers: Callers | None
     """None where nobody wants signals: matches alone are too few to decode more of every event for them."""
-    feeders: frozenset[str]
-    """Ids of the rules that give signals and no matches."""
+    feeders: Feeders
     issuing: frozenset[str]
     """Names of the events whose links are wanted."""
     book: AddressBook | None
-    silent: dict[tuple[CompiledRule, ...], Feeding]
-    """What follows where these rules held together; filled as events come."""
 
 
 def are_distinct(events: Sequence[Any]) -> bool:
@@ -76,7 +64,7 @@ class Run:
 
     def __init__(self, means: Means, delivery: Delivery, profile: Profile | None = None) -> None:
         self._profile = profile
-        self._table, self._maker, self._callers, self._feeders, self._issuing, self._book, self._silent = means
+        self._table, self._maker, self._callers, self._feeders, self._issuing, self._book = means
         self._maker.begin()
         self._delivery = delivery
         self._found = Found(rejects=list(delivery.rejects))
@@ -139,6 +127,19 @@ class Run:
             else:
                 self._unmatched += 1
 
+    def note(self, rows: Iterable[tuple[Plan, list[Row]]]) -> None:
+        """The same for events that are only noted, by the plan of each: as rows of its noter."""
+        for plan, some in rows:
+            said, noter = self._feeders.of(plan.certain)
+            if noter is None:
+                raise AssertionError("rows are taken for a noter alone")
+            for row in some:
+                if row[0].untold:
+                    self._called(row[0])
+            self._found.tally.unkeyed += noter.add(some)
+            self._found.tally.matches += len(said) * len(some)
+            self._matched += len(some)
+
     def _planned(self, event: Any, record: Record, position: int, plan: Plan) -> None:
         """An event that is new."""
         if plan.issues and may_issue(event):
@@ -149,7 +150,7 @@ class Run:
         if not held:
             self._unmatched += 1
             return
-        feeding = self._silent.get(held) or self._feeding(held)
+        feeding = self._feeders.of(held)
         if feeding.noter is None or not self._noted(feeding, feeding.noter, event, record, position):
             self._told(held, record, position)
 
@@ -164,13 +165,17 @@ class Run:
         if noted is None:
             return False
         caller, unkeyed = noted
-        if caller.untold and self._issuing:
-            caller.untold = False
-            self._links.caller(caller.links)
+        self._called(caller)
         found.tally.unkeyed += unkeyed
         found.tally.matches += len(feeding.said)
         self._matched += 1
         return True
+
+    def _called(self, caller: Caller) -> None:
+        """What is known of a caller of events that are noted is told once."""
+        if caller.untold and self._issuing:
+            caller.untold = False
+            self._links.caller(caller.links)
 
     def _are_new(self, events: Sequence[Any]) -> bool:
         """Whether none of the events has an id that came before; if so, all are taken down."""
@@ -233,7 +238,7 @@ class Run:
 
     def _told(self, held: tuple[CompiledRule, ...], record: Record, position: int) -> None:
         """Matches of the rules that speak, and signals of all whose script does not say no."""
-        said = (self._silent.get(held) or self._feeding(held)).said
+        said = self._feeders.of(held).said
         try:
             if len(said) < len(held):
                 said = (*said, *self._asked(held, record, position))
@@ -255,16 +260,6 @@ class Run:
         else:
             self._unmatched += 1
 
-    def _feeding(self, held: tuple[CompiledRule, ...]) -> Feeding:
-        """What follows where these rules held together."""
-        if len(self._silent) >= TOGETHER_KEPT:
-            self._silent.clear()
-        silent = [one.rule for one in held if one.rule.script is None and one.rule.info.id in self._feeders]
-        said = tuple(rule.info.id for rule in silent)
-        noter = self._maker.noter(said) if len(said) == len(held) and self._profile is None else None
-        feeding = self._silent[held] = Feeding(said, noter)
-        return feeding
-
     def _caller(self, record: Record) -> Caller | None:
         """Who called, where that was decoded."""
         return None if record.plain is None or self._callers is None else self._callers.of(record.plain)
@@ -275,7 +270,7 @@ class Run:
         event = ScriptEvent(record.full, self._delivery.origin, position)
         event.book = self._book
         for compiled in sorted(held, key=lambda one: one.rule.info.id):
-            feeds = compiled.rule.info.id in self._feeders
+            feeds = compiled.rule.info.id in self._feeders.ids
             if feeds and compiled.rule.script is None:
                 continue
             match = verdict(compiled, record, event, self._found.failures)

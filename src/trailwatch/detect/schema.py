@@ -8,6 +8,7 @@ Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-ev
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
@@ -49,6 +50,7 @@ _FLAGS = {
 }
 FREE_FIELDS = ("requestParameters", "responseElements", "additionalEventData")
 """Top-level fields that hold whatever a service puts there; they stay raw until a test needs them."""
+_MEMBER = re.compile(rf"({'|'.join(FREE_FIELDS)})\.[A-Za-z0-9]+")
 PLAIN_FIELDS: dict[str, Any] = {
     path: Flag if path in _FLAGS else Text for path in _IN_ORDER if path not in {*FREE_FIELDS, "eventID", "eventTime"}
 }
@@ -64,6 +66,11 @@ _ALWAYS = (
     *("recipientAccountId", "eventCategory", "eventType", "errorCode"),
     *("userIdentity.type", "userIdentity.invokedBy"),
 )
+
+
+def is_member(path: str) -> bool:
+    """Whether it is the path of a member of a free-form field, by its name alone."""
+    return _MEMBER.fullmatch(path) is not None
 
 
 def build(paths: Iterable[str], free: Iterable[str]) -> type[msgspec.Struct]:

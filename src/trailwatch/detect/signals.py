@@ -128,7 +128,9 @@ class SignalMaker:
         self._gathered = gathered
         self._texts = Texts()
         self._wanted: dict[tuple[str, ...], _Wanted] = {}
-        self._values: Values | None = None
+        asks = [want.ask for several in wants.values() for want in several if want.ask]
+        self.values = Values(path for ask in asks for path in ask.paths)
+        """What is noted of every event."""
         self._heard_together: dict[tuple[Ask, ...], Heard] = {}
         """What was heard by sets of rules with a memory, for those who note events."""
         self._noting: list[Noter] = []
@@ -173,12 +175,9 @@ class SignalMaker:
         def told(record: Record, origin: str, position: int, signals: list[Signal]) -> int:
             return self._told(wanted, _Event(record, origin, position), signals)
 
-        if self._values is None:
-            asks = [want.ask for several in self._wants.values() for want in several if want.ask]
-            self._values = Values(path for ask in asks for path in ask.paths)
         return Noter(
             noted,
-            self._values,
+            self.values,
             told if rest else None,
             callers=self._callers,
             texts=self._texts,
