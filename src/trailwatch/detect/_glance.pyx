@@ -113,6 +113,7 @@ cdef enum:
     LONGEST_CALLER = 4096  # all values about one together
     FURTHER = 16
     VALUES_KEPT = 4096
+    ONCE_BYTES = 2048
 
 SKIP, TEXT, FLAG, NAME, IDENT, TIME, ANY = range(7)
 
@@ -291,6 +292,8 @@ cdef class _Table:
     cdef Entry *entries
     cdef uint64_t mask
     cdef int count
+    cdef unsigned char once[ONCE_BYTES]  # of what was looked for in vain a bit, by its hash
+    cdef int onces
 
     def __cinit__(self):
         self.mask = 63
@@ -334,6 +337,18 @@ cdef class _Table:
                     if left == 0:
                         return entry.value
             place = place + 1 & self.mask
+
+    cdef inline bint is_again(self, uint64_t hash) noexcept nogil:
+        """Whether it was asked before, or something with the same bits: what comes but once is not worth a place."""
+        cdef uint64_t at = hash >> 20 & ONCE_BYTES * 8 - 1
+        if self.once[at >> 3] >> (at & 7) & 1:
+            return True
+        if self.onces == ONCE_BYTES * 4:  # half of the bits, at which every other guess is wrong
+            self.onces = 0
+            memset(self.once, 0, sizeof(self.once))
+        self.once[at >> 3] |= 1 << (at & 7)
+        self.onces += 1
+        return False
 
     cdef int add(self, uint64_t hash, const Token *tokens, const int *which, int count, int value) except -1:
         cdef Py_ssize_t size = 0
@@ -828,7 +843,7 @@ cdef class Glance:
         number = self._number(self.begin(classes, self._value(self.name_slot)))
         for place in range(self.first_count):
             size += self.tokens[self.firsts[place]].size
-        if size <= LONGEST:
+        if size <= LONGEST and self.after_first.is_again(hash):
             if self.after_first.count >= VALUES_KEPT:
                 self.after_first.clear()
             self.after_first.add(hash, self.tokens, self.firsts, self.first_count, number)
@@ -961,7 +976,7 @@ cdef class Glance:
         cdef int number = known.find(hash, self.tokens, &slot, 1)
         if number < 0:
             number = self.classify[tested](self._value(slot))
-            if token.size <= LONGEST:
+            if token.size <= LONGEST and known.is_again(hash):
                 if known.count >= VALUES_KEPT:
                     known.clear()
                 known.add(hash, self.tokens, &slot, 1, number)

@@ -60,6 +60,8 @@ class Classes(dict[Any, int]):
         self._tests: list[tuple[int, ValueTest]] = []
         self._searched: list[tuple[int, tuple[str, ...], ValueTest]] = []
         """Patterns, with what a text must have for one to be found in it."""
+        self._present = 0
+        """The tests that every value passes."""
         self._without: dict[Any, int] = {None: 0, UNSET: 0}
         fields, self._fields = self._fields, ()
         for bit, field in enumerate(fields):
@@ -74,6 +76,8 @@ class Classes(dict[Any, int]):
         if field.op in _ABSENCE:
             for lack in _ABSENCE[field.op]:
                 self._without[lack] |= bit
+        elif field.op is Op.EXISTS:
+            self._present |= bit
         elif field.path in _CONCLUDED:
             self._tests.append((bit, _concluded(field)))
         elif field.op in _PARTS and not (field.cased or field.strict):
@@ -121,11 +125,17 @@ class Classes(dict[Any, int]):
     def _mask(self, value: str | float) -> int:
         text = value if isinstance(value, str) else text_of(value)
         lower = text.lower()
-        mask = self._equal.get(lower, 0)
+        mask = self._present | self._equal.get(lower, 0)
         if self._equal_cased:
             mask |= self._equal_cased.get(text, 0)
-        if self._contained or self._starts or self._ends:
-            mask |= self._part_mask(lower)
+        if self._contained:
+            standing = self._standing(lower) if self._standing is not None else -1
+            known = self._of_standing.get(standing)
+            mask |= self._contained_mask(lower, standing) if known is None else known
+        if self._starts and lower.startswith(self._any_start):
+            mask |= _sum_of([bit for bit, parts in self._starts if lower.startswith(parts)])
+        if self._ends and lower.endswith(self._any_end):
+            mask |= _sum_of([bit for bit, parts in self._ends if lower.endswith(parts)])
         for bit, needed, test in self._searched:
             if (not text.isascii() or _has_all(lower, needed)) and test(value):
                 mask |= bit
@@ -134,32 +144,19 @@ class Classes(dict[Any, int]):
                 mask |= bit
         return mask
 
-    def _part_mask(self, lower: str) -> int:
-        mask = 0
-        if self._contained:
-            mask = self._contained_mask(lower)
-        if self._starts and lower.startswith(self._any_start):
-            for bit, parts in self._starts:
-                if lower.startswith(parts):
-                    mask |= bit
-        if self._ends and lower.endswith(self._any_end):
-            for bit, parts in self._ends:
-                if lower.endswith(parts):
-                    mask |= bit
-        return mask
-
-    def _contained_mask(self, lower: str) -> int:
-        standing = -1 if self._standing is None else self._standing(lower)
-        known = self._of_standing.get(standing)
-        if known is not None:
-            return known
-        mask = 0
-        for bit, part in self._contained:
-            if part in lower:
-                mask |= bit
+    def _contained_mask(self, lower: str, standing: int) -> int:
+        mask = _sum_of([bit for bit, part in self._contained if part in lower])
         if standing >= 0 and len(self._of_standing) < VALUES_KEPT:
             self._of_standing[standing] = mask
         return mask
+
+
+def _sum_of(bits: Iterable[int]) -> int:
+    """All of these bits; one may be there several times."""
+    mask = 0
+    for bit in bits:
+        mask |= bit
+    return mask
 
 
 def _has_all(text: str, parts: Iterable[str]) -> bool:
@@ -171,7 +168,5 @@ def _has_all(text: str, parts: Iterable[str]) -> bool:
 
 def _concluded(field: Field) -> ValueTest:
     conclude = _CONCLUDED[field.path][1]
-    if field.op is Op.EXISTS:
-        return lambda _value: True
     test = value_test(field)
     return lambda value: test(conclude(value))
