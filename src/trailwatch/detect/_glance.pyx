@@ -114,6 +114,7 @@ cdef enum:
     FURTHER = 16
     VALUES_KEPT = 4096
     ONCE_BYTES = 2048
+    PARTS = 62
 
 SKIP, TEXT, FLAG, NAME, IDENT, TIME, ANY = range(7)
 
@@ -1002,14 +1003,24 @@ cdef class Parts:
 
     cdef unsigned char pairs[8192]
     cdef list parts
+    cdef int count
+    cdef int begins[PARTS]  # with which pair
+    cdef Token texts[PARTS]
 
     def __init__(self, parts):
         cdef int pair
         memset(self.pairs, 0, sizeof(self.pairs))
         self.parts = [part.encode("ascii") for part in parts]
+        self.count = 0
+        if len(self.parts) > PARTS:
+            raise ValueError(f"{len(self.parts)} parts are more than there is room for")
         for part in self.parts:
             pair = part[0] << 8 | part[1]
             self.pairs[pair >> 3] |= 1 << (pair & 7)
+            self.begins[self.count] = pair
+            self.texts[self.count].start = <Place> PyBytes_AS_STRING(part)
+            self.texts[self.count].size = PyBytes_GET_SIZE(part)
+            self.count += 1
 
     def __call__(self, str text):
         """A bit for each part that stands in the text; -1 for a text that is not all ASCII."""
@@ -1023,15 +1034,17 @@ cdef class Parts:
         for at in range(size - 1):
             pair = begin[at] << 8 | begin[at + 1]
             if self.pairs[pair >> 3] >> (pair & 7) & 1:
-                found |= self._standing(begin + at, size - at)
+                found |= self._standing(pair, begin + at, size - at)
         return found
 
-    cdef uint64_t _standing(self, Place at, Py_ssize_t size) except? 1:
-        """A bit for each part that stands right here."""
-        cdef bytes part
-        cdef uint64_t found = 0, bit = 1
-        for part in self.parts:
-            if len(part) <= size and memcmp(PyBytes_AS_STRING(part), at, len(part)) == 0:
-                found |= bit
-            bit <<= 1
+    cdef uint64_t _standing(self, int pair, Place at, Py_ssize_t size) noexcept nogil:
+        """A bit for each part that stands right here, where this pair does."""
+        cdef uint64_t found = 0
+        cdef const Token *text
+        cdef int part
+        for part in range(self.count):
+            if self.begins[part] == pair:
+                text = &self.texts[part]
+                if text.size <= size and is_same(text.start, at, text.size):
+                    found |= <uint64_t> 1 << part
         return found
