@@ -12,7 +12,8 @@ from msgspec import UNSET
 
 from trailwatch.decode.unfold import LIMIT_RECORD_BYTES, trail_decoder
 from trailwatch.detect.callers import PATHS
-from trailwatch.detect.glance import COMPILED, Rows, Taking, parts_of
+from trailwatch.detect.classes import Masks
+from trailwatch.detect.glance import COMPILED, COMPILED_MASKS, Rows, Taking, parts_of
 from trailwatch.detect.leaf import text_of
 from trailwatch.detect.plans import PlanTable
 from trailwatch.detect.record import Record
@@ -324,3 +325,16 @@ def test_of_a_text_the_parts_are_told_that_stand_in_it(parts, text):
 @pytest.mark.parametrize("parts", [["ab", "c"], ["ü" * 2], ["ab"] * 63])
 def test_parts_for_which_there_is_no_room_are_looked_for_one_by_one(parts):
     assert parts_of(parts) is None
+
+
+MASKS = (
+    *(1, {"abc": 2, "true": 4}, {"aBc": 8}, lambda lower: 16 * ("b" in lower)),
+    *([(32, ("ab", "é")), (64, ("a",))], [(128, ("c",))]),
+    *([(256, ("a", "c"), lambda value: "BC" in str(value))], [(512, lambda value: value == 5)]),
+)
+
+
+@given(st.text("aAbBcCé", max_size=5) | st.sampled_from([5, 5.0, 7, True, False]))
+def test_a_value_passes_the_same_tests_whether_these_were_compiled_or_not(value):
+    assert COMPILED_MASKS(*MASKS)(value) == Masks(*MASKS)(value)
+    assert COMPILED_MASKS(0, {}, {}, None, [], [], [], [])(value) == 0

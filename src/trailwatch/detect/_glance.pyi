@@ -30,6 +30,20 @@ class Glance:
         self, text: bytes, origin: str
     ) -> tuple[list[tuple[int, int, int, Any]], list[tuple[Any, list[tuple[Any, ...]]]], int, bool] | None: ...
 
+class Masks:
+    def __init__(
+        self,
+        present: int,
+        equal: dict[str, int],
+        equal_cased: dict[str, int],
+        contained: Callable[[str], int] | None,
+        starts: list[tuple[int, tuple[str, ...]]],
+        ends: list[tuple[int, tuple[str, ...]]],
+        searched: list[tuple[int, tuple[str, ...], Callable[[Any], bool]]],
+        tests: list[tuple[int, Callable[[Any], bool]]],
+    ) -> None: ...
+    def __call__(self, value: str | float, /) -> int: ...
+
 class Parts:
     def __init__(self, parts: Sequence[str]) -> None: ...
     def __call__(self, text: str, /) -> int: ...

@@ -994,6 +994,71 @@ cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
 
 
+cdef class Masks:
+    """The tests that a text passes, as `trailwatch.detect.classes.Classes` finds them; see there what they are.
+
+    Args:
+        present: the tests that every value passes.
+        equal: by a lower-cased text the tests that it passes.
+        equal_cased: the same by the text itself.
+        contained: the tests that a text passes by what stands in it; None where nobody asks for that.
+        starts: tests, each with beginnings.
+        ends: the same with ends.
+        searched: tests, each with what a text must have for it to be passed, and what asks it then.
+        tests: tests with what asks them.
+    """
+
+    cdef object present
+    cdef dict equal
+    cdef dict equal_cased
+    cdef object contained
+    cdef list starts
+    cdef tuple any_start
+    cdef list ends
+    cdef tuple any_end
+    cdef list searched
+    cdef list tests
+
+    def __init__(self, present, equal, equal_cased, contained, starts, ends, searched, tests):
+        self.present, self.equal, self.equal_cased, self.contained = present, equal, equal_cased, contained
+        self.starts, self.ends, self.searched, self.tests = starts, ends, searched, tests
+        self.any_start = tuple([part for _, parts in starts for part in parts])
+        self.any_end = tuple([part for _, parts in ends for part in parts])
+
+    def __call__(self, value):
+        cdef str text = value if type(value) is str else text_of(value)
+        cdef str lower = text.lower()
+        mask = self.present
+        if self.equal:
+            mask = mask | self.equal.get(lower, 0)
+        if self.equal_cased:
+            mask = mask | self.equal_cased.get(text, 0)
+        if self.contained is not None:
+            mask = mask | self.contained(lower)
+        if self.starts and lower.startswith(self.any_start):
+            for bit, parts in self.starts:
+                if lower.startswith(parts):
+                    mask = mask | bit
+        if self.ends and lower.endswith(self.any_end):
+            for bit, parts in self.ends:
+                if lower.endswith(parts):
+                    mask = mask | bit
+        for bit, needed, test in self.searched:
+            if PyUnicode_IS_ASCII(text):
+                for part in needed:
+                    if part not in lower:
+                        break
+                else:
+                    if test(value):
+                        mask = mask | bit
+            elif test(value):
+                mask = mask | bit
+        for bit, test in self.tests:
+            if test(value):
+                mask = mask | bit
+        return mask
+
+
 cdef class Parts:
     """Says which of some parts stand in a text, mostly at the price of one pass over it.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import UNSET
 
 from trailwatch.detect.derived import is_aws_service
-from trailwatch.detect.glance import parts_of
+from trailwatch.detect.glance import COMPILED_MASKS, parts_of
 from trailwatch.detect.leaf import REFERENCES, ValueTest, text_of, value_test
 from trailwatch.detect.schema import PLAIN_FIELDS, is_member
 from trailwatch.rules.predicate import Field, Op
@@ -47,11 +47,50 @@ class Classes(dict[Any, int]):
 
     def __init__(self, fields: Sequence[Field]) -> None:
         super().__init__()
-        self._fields: Sequence[Field] = fields
+        self._fields = fields
+        self._tests: _Tests | None = None
+        self._mask: Callable[[Any], int] = int
         self.masks: list[int] = []
         self._numbers: dict[int, int] = {}
 
-    def _prepare(self) -> None:
+    def _prepared(self) -> _Tests:
+        tests = self._tests = _Tests(self._fields)
+        self._mask = tests.asked()
+        return tests
+
+    def __missing__(self, value: Any) -> int:
+        number = self.classify(value)
+        if type(value) is not str or len(value) <= LONGEST_KEPT:
+            if len(self) >= VALUES_KEPT:
+                self.clear()
+            self[value] = number
+        return number
+
+    def classify(self, value: Any) -> int:
+        """The class of a value, which is not remembered."""
+        tests = self._tests or self._prepared()
+        mask = tests.without[value] if value is None or value is UNSET else self._mask(value)
+        number = self._numbers.get(mask)
+        if number is None:
+            number = self._numbers[mask] = len(self.masks)
+            self.masks.append(mask)
+        return number
+
+    def forget(self) -> None:
+        """Drops every value and every class."""
+        self.clear()
+        self.masks.clear()
+        self._numbers.clear()
+
+
+class _Tests:
+    """The tests of one field, by how they are asked."""
+
+    def __init__(self, fields: Iterable[Field]) -> None:
+        self.without: dict[Any, int] = {None: 0, UNSET: 0}
+        """The tests that are passed where there is no value."""
+        self._present = 0
+        """Those that every value passes."""
         self._equal: dict[str, int] = {}
         self._equal_cased: dict[str, int] = {}
         self._contained: list[tuple[int, str]] = []
@@ -59,23 +98,22 @@ class Classes(dict[Any, int]):
         self._ends: list[tuple[int, tuple[str, ...]]] = []
         self._tests: list[tuple[int, ValueTest]] = []
         self._searched: list[tuple[int, tuple[str, ...], ValueTest]] = []
-        """Patterns, with what a text must have for one to be found in it."""
-        self._present = 0
-        """The tests that every value passes."""
-        self._without: dict[Any, int] = {None: 0, UNSET: 0}
-        fields, self._fields = self._fields, ()
         for bit, field in enumerate(fields):
             self._add(field, 1 << bit)
         self._standing = parts_of([part for _, part in self._contained])
         self._of_standing: dict[int, int] = {0: 0}
         """By the parts that stand in a text, the mask of the tests that it passes by them."""
-        self._any_start = tuple(part for _, parts in self._starts for part in parts)
-        self._any_end = tuple(part for _, parts in self._ends for part in parts)
+
+    def asked(self) -> Callable[[Any], int]:
+        """What gives the mask of the tests that a value passes."""
+        contained = self._contained_mask if self._contained else None
+        texts = self._present, self._equal, self._equal_cased, contained
+        return (COMPILED_MASKS or Masks)(*texts, self._starts, self._ends, self._searched, self._tests)
 
     def _add(self, field: Field, bit: int) -> None:
         if field.op in _ABSENCE:
             for lack in _ABSENCE[field.op]:
-                self._without[lack] |= bit
+                self.without[lack] |= bit
         elif field.op is Op.EXISTS:
             self._present |= bit
         elif field.path in _CONCLUDED:
@@ -97,41 +135,59 @@ class Classes(dict[Any, int]):
         else:
             self._tests.append((bit, value_test(field)))
 
-    def __missing__(self, value: Any) -> int:
-        number = self.classify(value)
-        if type(value) is not str or len(value) <= LONGEST_KEPT:
-            if len(self) >= VALUES_KEPT:
-                self.clear()
-            self[value] = number
-        return number
+    def _contained_mask(self, lower: str) -> int:
+        standing = self._standing(lower) if self._standing is not None else -1
+        known = self._of_standing.get(standing)
+        if known is not None:
+            return known
+        mask = _sum_of([bit for bit, part in self._contained if part in lower])
+        if standing >= 0 and len(self._of_standing) < VALUES_KEPT:
+            self._of_standing[standing] = mask
+        return mask
 
-    def classify(self, value: Any) -> int:
-        """The class of a value, which is not remembered."""
-        if self._fields:
-            self._prepare()
-        mask = self._without[value] if value is None or value is UNSET else self._mask(value)
-        number = self._numbers.get(mask)
-        if number is None:
-            number = self._numbers[mask] = len(self.masks)
-            self.masks.append(mask)
-        return number
 
-    def forget(self) -> None:
-        """Drops every value and every class."""
-        self.clear()
-        self.masks.clear()
-        self._numbers.clear()
+class Masks:
+    """The tests that a value passes, as a mask.
 
-    def _mask(self, value: str | float) -> int:
+    Args:
+        present: the tests that every value passes.
+        equal: by a lower-cased text the tests that it passes.
+        equal_cased: the same by the text itself.
+        contained: the tests that a text passes by what stands in it; None where nobody asks for that.
+        starts: tests, each with beginnings.
+        ends: the same with ends.
+        searched: tests, each with what a text must have for it to be passed, and what asks it then.
+        tests: tests with what asks them.
+    """
+
+    def __init__(
+        self,
+        present: int,
+        equal: Mapping[str, int],
+        equal_cased: Mapping[str, int],
+        contained: Callable[[str], int] | None,
+        starts: Sequence[tuple[int, tuple[str, ...]]],
+        ends: Sequence[tuple[int, tuple[str, ...]]],
+        searched: Sequence[tuple[int, tuple[str, ...], ValueTest]],
+        tests: Sequence[tuple[int, ValueTest]],
+    ) -> None:
+        self._present = present
+        self._equal = equal
+        self._equal_cased = equal_cased
+        self._contained = contained
+        self._starts = starts
+        self._any_start = tuple(part for _, parts in starts for part in parts)
+        self._ends = ends
+        self._any_end = tuple(part for _, parts in ends for part in parts)
+        self._searched = searched
+        self._tests = tests
+
+    def __call__(self, value: str | float) -> int:
         text = value if isinstance(value, str) else text_of(value)
         lower = text.lower()
-        mask = self._present | self._equal.get(lower, 0)
-        if self._equal_cased:
-            mask |= self._equal_cased.get(text, 0)
-        if self._contained:
-            standing = self._standing(lower) if self._standing is not None else -1
-            known = self._of_standing.get(standing)
-            mask |= self._contained_mask(lower, standing) if known is None else known
+        mask = self._present | self._equal.get(lower, 0) | self._equal_cased.get(text, 0)
+        if self._contained is not None:
+            mask |= self._contained(lower)
         if self._starts and lower.startswith(self._any_start):
             mask |= _sum_of([bit for bit, parts in self._starts if lower.startswith(parts)])
         if self._ends and lower.endswith(self._any_end):
@@ -142,12 +198,6 @@ class Classes(dict[Any, int]):
         for bit, test in self._tests:
             if test(value):
                 mask |= bit
-        return mask
-
-    def _contained_mask(self, lower: str, standing: int) -> int:
-        mask = _sum_of([bit for bit, part in self._contained if part in lower])
-        if standing >= 0 and len(self._of_standing) < VALUES_KEPT:
-            self._of_standing[standing] = mask
         return mask
 
 

@@ -30,6 +30,10 @@ else:
     _KINDS: dict[Any, int] = {None: _glance.SKIP, Text: _glance.TEXT, Flag: _glance.FLAG, datetime: _glance.TIME}
 
 
+COMPILED_MASKS: Callable[..., Callable[[Any], int]] | None = _glance.Masks if COMPILED else None
+"""The same as `trailwatch.detect.classes.Masks`."""
+
+
 class Taking(NamedTuple):
     """What rows of events hold besides what is in all of them."""
 
