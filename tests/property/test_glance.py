@@ -308,6 +308,28 @@ def test_a_member_whose_name_is_written_in_another_way_is_left_to_those_who_deco
     assert len(found.promising) == 1
 
 
+@pytest.mark.parametrize("count", [5, 40, 600])
+def test_however_many_members_rules_ask_for_the_same_events_match(count):
+    rules = [
+        Rule(
+            RuleInfo(f"r{at}", f"r{at}", "T", Severity.LOW, "test:1"),
+            Field(f"requestParameters.p{at}", Op.EQ, ("x",)),
+        )
+        for at in range(count)
+    ]
+    of, plain = PlanTable(rules), PlanTable(rules, glance=False)
+    happened = [ordinary(at, requestParameters={f"p{at}": "x", "p0": 5}) for at in range(count + 5)]
+    text = file_of(happened)
+    expected = {
+        number: one
+        for number, event in enumerate(happened)
+        if matters(one := said(decoded := plain.decode(raw := json.dumps(event).encode()), plain.plan(decoded), raw))
+    }
+
+    assert len(expected) == count - 1
+    assert by_glancing(text, of) == (expected, count + 5)
+
+
 def test_tables_that_are_full_start_again_without_a_difference():
     small = table(plans_kept=3)
     for number in range(60):

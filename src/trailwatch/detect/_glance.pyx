@@ -496,6 +496,8 @@ cdef class _Second:
         self.otherwise = otherwise
         self.known = _Table()
         self.count = len(node.slots)
+        if self.count > SLOTS:
+            raise ValueError(f"{self.count} fields are more than there is room for")
         for place, slot in enumerate(node.slots):
             self.slots[place] = slot
 

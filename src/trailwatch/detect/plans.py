@@ -30,6 +30,10 @@ from trailwatch.rules.rule import Rule
 
 CLASSES_KEPT = 8192
 PLANS_KEPT = 16_384
+MEMBERS_AT_MOST = 512
+"""So many members of free-form fields are told apart before an event is decoded: those that most rules test."""
+MEMBERS_AT_ONCE = 32
+"""So many are looked at in one event; where rules ask for more, it is decoded."""
 _AT_ONCE = 512
 """Events that are taken through the tables before it is asked whether these are full."""
 _ALWAYS_FIRST = frozenset({"eventName", "eventSource", "errorCode", "eventCategory", "eventType"})
@@ -64,7 +68,7 @@ class _Node:
         self.look: Callable[[Any], tuple[int, ...]] = tuple
         """What takes the classes of some further fields."""
         self.slots: tuple[int, ...] = ()
-        """The numbers of these fields."""
+        """The numbers of these fields; of members, where there is a plan that a glance may find smaller by them."""
         self.then: dict[tuple[int, ...], _Node] = {}
         """By their classes, the next node."""
         self.left: _Left = ()
@@ -133,7 +137,7 @@ class PlanTable:
         asked = [field for rule in rules for field in fields_of(rule.condition)]
         for field in dict.fromkeys(asked):
             check(field)
-        by_path: dict[str, list[Field]] = {}
+        by_path: dict[str, list[Field]] = {"eventName": []}
         by_member: dict[str, list[Field]] = {}
         worth = worth_decoding(rules, self._any_name) | _ALWAYS_FIRST
         for field in (*_INSIGHT, *fields_of(issuing), *asked):
@@ -146,7 +150,7 @@ class PlanTable:
         for_any = {plain_path(field) for number in self._any_name for field in fields_of(rules[number].condition)}
         first = _ALWAYS_FIRST | (_FEW_VALUES & for_any)
         self._paths = sorted(by_path, key=lambda path: (path not in first, path))
-        members = sorted(by_member)
+        members = sorted(by_member, key=lambda path: (-len(by_member[path]), path))[:MEMBERS_AT_MOST]
         self._plain_count = len(self._paths)
         """The fields with higher numbers are members of free-form ones, which only a glance looks at."""
         fields = [*[by_path[path] for path in self._paths], *[by_member[path] for path in members]]
@@ -262,7 +266,7 @@ class PlanTable:
         """The node at which these rules are left."""
         asked = {slot for _, node in left if node for slot in slots_of(node)}
         tested = {slot for slot in asked if slot < self._plain_count}
-        if not asked:
+        if not asked or (not tested and len(asked) > MEMBERS_AT_ONCE):
             return self._counted(_Node(self._plan_of(left, issues)))
         if tested:
             made = _Node()

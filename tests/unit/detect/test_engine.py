@@ -157,6 +157,13 @@ def test_a_flood_of_new_values_makes_no_new_plans_and_no_endless_tables():
     assert table.values() <= VALUES_KEPT * 12
 
 
+def test_rules_of_which_none_asks_for_a_name_match_also_where_no_links_are_wanted():
+    engine = Engine(RuleSet(rules=(rule(Field("awsRegion", Op.EXISTS)),)), links=False)
+    record = msgspec.Raw(json.dumps(event("ListUsers")).encode())
+
+    assert len(engine.evaluate(Delivery("here", [record], [0])).matches) == 1
+
+
 def test_the_tables_start_again_when_they_are_full():
     rules = [rule(Field("eventName", Op.EQ, (f"N{n}",)), f"r{n}") for n in range(40)]
     table = PlanTable(rules, plans_kept=5)
