@@ -9,7 +9,7 @@ the old plans. All tables are bounded: a full one is emptied and fills again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from operator import getitem
 from typing import Any, NamedTuple
@@ -18,11 +18,12 @@ import msgspec
 
 from trailwatch.decode.mend import is_utf8
 from trailwatch.detect.classes import LONGEST_KEPT, VALUES_KEPT, Classes, member_path, plain_path
-from trailwatch.detect.compile import Node, compile_tree, guarded, reduce, slots_of
+from trailwatch.detect.compile import compile_tree, guarded, reduce, slots_of
 from trailwatch.detect.compiled_rule import NOTHING, CompiledRule, Plan
 from trailwatch.detect.glance import COMPILED, Rows, glance_of
 from trailwatch.detect.leaf import check
 from trailwatch.detect.needs import by_name, worth_decoding
+from trailwatch.detect.plan_nodes import Left, PlanNode, Then, left_of
 from trailwatch.detect.profile import Profile
 from trailwatch.detect.schema import FREE_FIELDS, build, classes_at, each_found
 from trailwatch.rules.predicate import Const, Field, Op, Predicate, fields_of
@@ -54,36 +55,6 @@ _INSIGHT = (
 
 NEVER = Const(value=False)
 _ISSUES = Plan(insight=False, issues=True)
-_Left = tuple[tuple[CompiledRule, Node | None], ...]
-"""The rules that can still match, with what is left of their conditions; None where that is nothing."""
-
-
-class _Node:
-    """What is known of an event after some looks at it: its plan, or where to look next."""
-
-    __slots__ = ("issues", "left", "look", "plan", "slots", "then")
-
-    def __init__(self, plan: Plan | None = None) -> None:
-        self.plan = plan
-        self.look: Callable[[Any], tuple[int, ...]] = tuple
-        """What takes the classes of some further fields."""
-        self.slots: tuple[int, ...] = ()
-        """The numbers of these fields; of members, where there is a plan that a glance may find smaller by them."""
-        self.then: dict[tuple[int, ...], _Node] = {}
-        """By their classes, the next node."""
-        self.left: _Left = ()
-        self.issues = False
-
-
-class _Then(dict[Any, _Node]):
-    """The nodes after a look, made when an event first comes that way."""
-
-    def __init__(self, make: Callable[[Any], _Node]) -> None:
-        super().__init__()
-        self._make = make
-
-    def __missing__(self, key: Any) -> _Node:
-        return self._make(key)
 
 
 class Glanced(NamedTuple):
@@ -163,9 +134,9 @@ class PlanTable:
         self._name_at = first_paths.index("eventName")
         self._first_classes = self._classes[: len(first_paths)]
         self._looks: dict[tuple[int, ...], Callable[[Any], Any]] = {}
-        self._nodes: dict[tuple[int, ...], _Node] = {}
+        self._nodes: dict[tuple[int, ...], PlanNode] = {}
         """Nodes after the first look by classes."""
-        self._by_values = _Then(self._first_node)
+        self._by_values = Then(self._first_node)
         """The same nodes by values, so that those which come again are not even classified."""
         self._after_first = each_found(first_paths, self._by_values)
         self._plans = 0
@@ -239,7 +210,7 @@ class PlanTable:
         numbers = sorted([*self._by_name.get(name.lower(), ()), *self._any_name])
         return [self.compiled[number] for number in numbers]
 
-    def _first_node(self, values: tuple[Any, ...]) -> _Node:
+    def _first_node(self, values: tuple[Any, ...]) -> PlanNode:
         """The node for the values of the first look."""
         node = self._named(tuple(map(getitem, self._first_classes, values)), values[self._name_at])
         if sum([len(text) for text in values if type(text) is str]) < LONGEST_KEPT:
@@ -248,40 +219,40 @@ class PlanTable:
             self._by_values[values] = node
         return node
 
-    def _named(self, key: tuple[int, ...], name: str) -> _Node:
+    def _named(self, key: tuple[int, ...], name: str) -> PlanNode:
         """The node for the classes of the first look."""
         node = self._nodes.get(key)
         if node is None:
             node = self._nodes[key] = self._begin(key, name)
         return node
 
-    def _begin(self, key: tuple[int, ...], name: str) -> _Node:
+    def _begin(self, key: tuple[int, ...], name: str) -> PlanNode:
         masks = self._masks(range(len(key)), key)
         if any(masks[slot] >> bit & 1 for slot, bit in self._insight):
-            return self._counted(_Node(Plan(insight=True)))
+            return self._counted(PlanNode(Plan(insight=True)))
         issues = reduce(self._issuing, masks) is not False
-        return self._node(_left([(compiled, compiled.tree) for compiled in self.candidates(name)], masks), issues)
+        return self._node(left_of([(compiled, compiled.tree) for compiled in self.candidates(name)], masks), issues)
 
-    def _node(self, left: _Left, issues: bool, *, last: bool = False) -> _Node:
+    def _node(self, left: Left, issues: bool, *, last: bool = False) -> PlanNode:
         """The node at which these rules are left."""
         asked = {slot for _, node in left if node for slot in slots_of(node)}
         tested = {slot for slot in asked if slot < self._plain_count}
         if not asked or (not tested and len(asked) > MEMBERS_AT_ONCE):
-            return self._counted(_Node(self._plan_of(left, issues)))
+            return self._counted(PlanNode(self._plan_of(left, issues)))
         if tested:
-            made = _Node()
+            made = PlanNode()
             made.slots = tuple(sorted(tested if last else self._telling(left, tested)))
             made.look = self._look(made.slots)
         else:
-            made = _Node(self._plan_of(left, issues))
+            made = PlanNode(self._plan_of(left, issues))
             made.slots = tuple(sorted(asked))
         made.left, made.issues = left, issues
-        made.then = _Then(partial(self._follow, made))
+        made.then = Then(partial(self._follow, made))
         return self._counted(made)
 
-    def _follow(self, node: _Node, key: tuple[int, ...]) -> _Node:
+    def _follow(self, node: PlanNode, key: tuple[int, ...]) -> PlanNode:
         """The node after a look from another."""
-        left = _left(node.left, self._masks(node.slots, key))
+        left = left_of(node.left, self._masks(node.slots, key))
         made = node.then[key] = self._node(left, node.issues, last=True)
         return made
 
@@ -291,7 +262,7 @@ class PlanTable:
             self._full = True
         return {slot: self._classes[slot].masks[number] for slot, number in zip(slots, key, strict=True)}
 
-    def _telling(self, left: _Left, tested: Collection[int]) -> Collection[int]:
+    def _telling(self, left: Left, tested: Collection[int]) -> Collection[int]:
         """A few of the tested fields, such that values which pass no test there leave none of the rules.
 
         All of them where a rule can only be left behind by more than one field.
@@ -320,7 +291,7 @@ class PlanTable:
             look = self._looks[slots] = classes_at(paths, classes)
         return look
 
-    def _plan_of(self, left: _Left, issues: bool) -> Plan:
+    def _plan_of(self, left: Left, issues: bool) -> Plan:
         if not left:
             return _ISSUES if issues else NOTHING
         certain = tuple([compiled for compiled, node in left if node is None])
@@ -332,7 +303,7 @@ class PlanTable:
         plan = Plan(insight=False, issues=issues, certain=certain, open=tuple(tests))
         return plan if tests or issues else self._same.setdefault(certain, plan)
 
-    def _counted(self, node: _Node) -> _Node:
+    def _counted(self, node: PlanNode) -> PlanNode:
         self._plans += 1
         if self._plans > self._plans_kept:
             self._full = True
@@ -349,24 +320,3 @@ class PlanTable:
             self._glance.forget()
         for classes in self._classes:
             classes.forget()
-
-
-def _left(rules: Iterable[tuple[CompiledRule, Node | None]], masks: Mapping[int, int]) -> _Left:
-    """The rules that can still match, with what is left of their conditions."""
-    left: list[tuple[CompiledRule, Node | None]] = []
-    for compiled, node in rules:
-        if node is not None and _lacks(compiled, masks):
-            continue  # most rules, in a fraction of the time that it takes to reduce their trees
-        rest = True if node is None else reduce(node, masks)
-        if rest is not False:
-            left.append((compiled, None if rest is True else rest))
-    return tuple(left)
-
-
-def _lacks(compiled: CompiledRule, masks: Mapping[int, int]) -> bool:
-    """Whether a test failed without which the rule cannot match."""
-    for slot, bit in compiled.required:
-        mask = masks.get(slot)
-        if mask is not None and not mask >> bit & 1:
-            return True
-    return False
