@@ -108,7 +108,7 @@ def command(
     from trailwatch.model.inert import for_terminal
     from trailwatch.sources.files import STDIN, find_files
 
-    rest_the_collector()
+    rest_the_collector()  # also while rules are loaded; and once more when they are, so that it never looks at them
     started, now = time.perf_counter(), SystemClock().now()
     wanted = Wanted(least=Severity(least), fail_on=Severity(fail_on) if fail_on else None, **output)
     config = invocation.config()

@@ -514,9 +514,9 @@ cdef class Glance:
         name: the slot of that name.
         nothing: the plan of events that no rule can match.
         longest: how many bytes a record may have.
-        taking: by a plan, whether its events are taken as rows, see `rows`: None for no, otherwise what they hold
-            further, and whether origin and number are added. Of each further value there are the slot, the name of
-            the member of the object there, and, if that is None, the mapping that has it by the value in the slot.
+        taking: by a plan, whether its events are taken as rows, see `promising`: None for no, otherwise what they
+            hold further, and whether origin and number are added. Of each further value there are the slot, the name
+            of the member of the object there, and, if that is None, the mapping that has it by the value in the slot.
         plain: the slots of what is in every row.
         callers: the slots of what tells who called.
         caller: who called, by the values there.
@@ -997,18 +997,7 @@ cdef extern from "Python.h":
 
 
 cdef class Masks:
-    """The tests that a text passes, as `trailwatch.detect.classes.Classes` finds them; see there what they are.
-
-    Args:
-        present: the tests that every value passes.
-        equal: by a lower-cased text the tests that it passes.
-        equal_cased: the same by the text itself.
-        contained: the tests that a text passes by what stands in it; None where nobody asks for that.
-        starts: tests, each with beginnings.
-        ends: the same with ends.
-        searched: tests, each with what a text must have for it to be passed, and what asks it then.
-        tests: tests with what asks them.
-    """
+    """The same as `trailwatch.detect.classes.Masks`."""
 
     cdef object present
     cdef dict equal

@@ -49,14 +49,8 @@ class Classes(dict[Any, int]):
         super().__init__()
         self._fields = fields
         self._tests: _Tests | None = None
-        self._mask: Callable[[Any], int] = int
         self.masks: list[int] = []
         self._numbers: dict[int, int] = {}
-
-    def _prepared(self) -> _Tests:
-        tests = self._tests = _Tests(self._fields)
-        self._mask = tests.asked()
-        return tests
 
     def __missing__(self, value: Any) -> int:
         number = self.classify(value)
@@ -68,8 +62,10 @@ class Classes(dict[Any, int]):
 
     def classify(self, value: Any) -> int:
         """The class of a value, which is not remembered."""
-        tests = self._tests or self._prepared()
-        mask = tests.without[value] if value is None or value is UNSET else self._mask(value)
+        tests = self._tests
+        if tests is None:
+            tests = self._tests = _Tests(self._fields)
+        mask = tests.without[value] if value is None or value is UNSET else tests.mask(value)
         number = self._numbers.get(mask)
         if number is None:
             number = self._numbers[mask] = len(self.masks)
@@ -103,12 +99,11 @@ class _Tests:
         self._standing = parts_of([part for _, part in self._contained])
         self._of_standing: dict[int, int] = {0: 0}
         """By the parts that stand in a text, the mask of the tests that it passes by them."""
-
-    def asked(self) -> Callable[[Any], int]:
-        """What gives the mask of the tests that a value passes."""
         contained = self._contained_mask if self._contained else None
         texts = self._present, self._equal, self._equal_cased, contained
-        return (COMPILED_MASKS or Masks)(*texts, self._starts, self._ends, self._searched, self._tests)
+        make: Callable[..., Callable[[Any], int]] = COMPILED_MASKS or Masks
+        self.mask = make(*texts, self._starts, self._ends, self._searched, self._tests)
+        """Gives the mask of the tests that a value passes."""
 
     def _add(self, field: Field, bit: int) -> None:
         if field.op in _ABSENCE:

@@ -86,9 +86,7 @@ def _joined(node: Node, masks: Mapping[int, int], *, deciding: bool) -> bool | N
     """What is left of an Or, which one true item decides, or of an And, which one false item decides."""
     left: list[Node] = []
     for item in node.items:
-        place = item.place
-        known = masks.get(place[0]) if place is not None else None  # what most items are, without a call for each
-        rest = reduce(item, masks) if place is None or known is None else bool(known >> place[1] & 1)
+        rest = reduce(item, masks)
         if not isinstance(rest, bool):
             left.append(rest)
         elif rest is deciding:

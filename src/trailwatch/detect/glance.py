@@ -1,7 +1,7 @@
 """The first looks at a trail's file, taken at its bytes where trailwatch was built with a C compiler.
 
 See `trailwatch.detect._glance`, which is written in Cython. Without it everything is found just the same, and takes
-half as long again: files are decoded, and `trailwatch.detect.plans` looks at the decoded events.
+twice as long: files are decoded, and `trailwatch.detect.plans` looks at the decoded events.
 """
 
 from __future__ import annotations
